@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+# The switches of the build itself: debug, warnings, sanitizers, fuzzing, libatomic.
+
+# FLUX_BUILD_OPTIONS: --enable-debug, --enable-sanitizers=LIST, --enable-fuzz.
+AC_DEFUN([FLUX_BUILD_OPTIONS], [
+	AC_ARG_ENABLE([debug],
+		[AS_HELP_STRING([--enable-debug], [assertions on (FLUX_DEBUG)])],
+		[], [enable_debug=no])
+	AS_IF([test "$enable_debug" != no],
+		[enable_debug=yes
+		AC_DEFINE([FLUX_DEBUG], [1], [Define to 1 to check the caller and ourselves by assertions.])])
+	FLUX_SUMMARY_LINE([debug], [$enable_debug], [assertions])
+
+	AC_ARG_ENABLE([sanitizers],
+		[AS_HELP_STRING([--enable-sanitizers=LIST], [compile with -fsanitize=LIST, e.g. address,undefined])],
+		[], [enable_sanitizers=no])
+	AS_CASE([$enable_sanitizers],
+		[no], [],
+		[AS_IF([test "$enable_sanitizers" = yes], [enable_sanitizers=address,undefined])
+		SAN_CFLAGS="-fsanitize=$enable_sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer"])
+
+	AC_ARG_ENABLE([fuzz],
+		[AS_HELP_STRING([--enable-fuzz], [build the libFuzzer targets; needs CC=clang])],
+		[], [enable_fuzz=no])
+	AS_IF([test "$enable_fuzz" != no],
+		[enable_fuzz=yes
+		SAN_CFLAGS="$SAN_CFLAGS -fsanitize=fuzzer-no-link"
+		FUZZ_LDFLAGS="-fsanitize=fuzzer"])
+
+	AS_IF([test -n "$SAN_CFLAGS"],
+		[AC_MSG_CHECKING([whether $CC understands $SAN_CFLAGS $FUZZ_LDFLAGS])
+		flux_save_CFLAGS=$CFLAGS
+		CFLAGS="$CFLAGS $SAN_CFLAGS"
+		AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AC_MSG_RESULT([yes])],
+			[AC_MSG_RESULT([no])
+			AC_MSG_ERROR([$CC cannot link with $SAN_CFLAGS; fuzzing needs CC=clang and libclang-rt-dev])])
+		CFLAGS=$flux_save_CFLAGS])
+
+	AC_SUBST([SAN_CFLAGS])
+	AC_SUBST([FUZZ_LDFLAGS])
+	AM_CONDITIONAL([ENABLE_SANITIZERS], [test -n "$SAN_CFLAGS"])
+	AM_CONDITIONAL([ENABLE_FUZZ], [test "$enable_fuzz" = yes])
+	FLUX_SUMMARY_LINE([sanitizers], [$enable_sanitizers], [])
+	FLUX_SUMMARY_LINE([fuzz], [$enable_fuzz], [libFuzzer targets])
+])
+
+# FLUX_WARNINGS: the warnings this code is clean under; --enable-werror makes them errors.
+AC_DEFUN([FLUX_WARNINGS], [
+	AC_ARG_ENABLE([werror],
+		[AS_HELP_STRING([--enable-werror], [warnings are errors])],
+		[], [enable_werror=no])
+	WARN_CFLAGS="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes"
+	AS_IF([test "$enable_werror" != no],
+		[enable_werror=yes
+		WARN_CFLAGS="$WARN_CFLAGS -Werror"])
+	AC_SUBST([WARN_CFLAGS])
+	FLUX_SUMMARY_LINE([werror], [$enable_werror], [warnings are errors])
+])
+
+# FLUX_LIBATOMIC: some 32-bit targets do 64-bit atomics in libatomic; a link test says which.
+AC_DEFUN([FLUX_LIBATOMIC], [
+	AC_CACHE_CHECK([for what 64-bit atomics need], [flux_cv_libatomic], [
+		flux_cv_libatomic=unknown
+		flux_save_LIBS=$LIBS
+		for flux_lib in "" -latomic; do
+			LIBS="$flux_save_LIBS $flux_lib"
+			AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <stdint.h>
+				uint64_t cell;]],
+				[[uint64_t seen = __atomic_load_n(&cell, __ATOMIC_ACQUIRE);
+				__atomic_compare_exchange_n(&cell, &seen, seen + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+				return (int)__atomic_fetch_add(&cell, 1, __ATOMIC_SEQ_CST);]])],
+				[flux_cv_libatomic=${flux_lib:-nothing}; break])
+		done
+		LIBS=$flux_save_LIBS])
+	AS_CASE([$flux_cv_libatomic],
+		[unknown], [AC_MSG_ERROR([64-bit atomics link neither plainly nor with -latomic])],
+		[nothing], [ATOMIC_LIBS=],
+		[ATOMIC_LIBS=$flux_cv_libatomic])
+	AC_SUBST([ATOMIC_LIBS])
+])

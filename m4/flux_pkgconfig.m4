@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+
+# FLUX_PKGCONFIG: what a static link of an enabled feature needs, for flux.pc and flux-event.pc.
+AC_DEFUN([FLUX_PKGCONFIG], [
+	FLUX_REQUIRES_PRIVATE=
+	AS_IF([test "$flux_have_isal" = yes], [FLUX_REQUIRES_PRIVATE="libisal"])
+	AC_SUBST([FLUX_REQUIRES_PRIVATE])
+])
