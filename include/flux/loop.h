@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between Flux and a host's event loop. Users open a loop with an adapter (flux/event.h for libevent)
+ * and then need only flux_loop_close() and flux_loop_detail() of this header; the rest is for those who
+ * write an adapter, and every adapter of ours uses nothing else.
+ *
+ * The contract: fds first, then flux_loop_on_turn(), then flux_loop_deadline(), then sleep.
+ */
+#ifndef FLUX_LOOP_H
+#define FLUX_LOOP_H
+
+#include <flux/base.h>
+#include <flux/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct flux_loop;
+
+#define FLUX_LOOP_IN 1u	 /**< readable, or an error waits on the socket */
+#define FLUX_LOOP_OUT 2u /**< writable */
+
+/** What an adapter does for Flux. Every member is required; all are called on the loop's thread. */
+struct flux_loop_ops {
+	uint32_t size; /**< sizeof(struct flux_loop_ops) */
+	/**
+	 * Watch `fd`, level-triggered, for `events` (FLUX_LOOP_IN | FLUX_LOOP_OUT), replacing what was
+	 * watched before; 0 forgets it. Call flux_loop_on_fd(loop, tag, events) when it is ready.
+	 * `*slot` is the adapter's own for this fd: NULL at first, to be freed and reset by events 0.
+	 * Return 0 or a negative errno value.
+	 */
+	int (*watch)(void *host, int fd, uint32_t events, void *tag, void **slot);
+	/** Work is pending or the deadline moved earlier: run flux_loop_on_turn() soon, once. */
+	void (*rearm)(void *host);
+	/** The last call: free `host`. */
+	void (*close)(void *host);
+};
+
+/**
+ * Make a loop for an adapter.
+ *
+ * @param loop  [out] set only on success.
+ * @param ops   copied.
+ * @param host  given to each of them; owned by the loop from success on (ops->close frees it).
+ * @param mem   allocator, borrowed; NULL: the C library's.
+ *
+ * @return 0; FLUX_EINVAL: a member of ops is missing; FLUX_ENOMEM.
+ *
+ * Thread: setup.
+ */
+FLUX_API FLUX_MUST_CHECK int flux_loop_create(struct flux_loop **loop, const struct flux_loop_ops *ops,
+					      void *host, const struct flux_mem *mem);
+
+/**
+ * Close every binding on the loop without waiting for peers, then the loop. From inside a callback it
+ * takes effect when that callback has returned.
+ *
+ * @param loop  NULL is allowed.
+ *
+ * Thread: owner.
+ */
+FLUX_API void flux_loop_close(struct flux_loop *loop);
+
+/**
+ * Words for the last failed call on this loop or its bindings: what, the limit, the remedy.
+ *
+ * @return text owned by `loop`, valid until its next failing call; "" if none failed.
+ *
+ * Thread: owner.
+ */
+FLUX_API const char *flux_loop_detail(const struct flux_loop *loop);
+
+/**
+ * A watched fd is ready: receive within the budget (16 datagrams or 32 us) and deliver.
+ *
+ * @param tag     as given to ops->watch.
+ * @param events  FLUX_LOOP_IN, FLUX_LOOP_OUT or both.
+ *
+ * Thread: owner.
+ */
+FLUX_API void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events);
+
+/**
+ * The end of a turn: timers that are due, then sending within the budget (64 datagrams a binding).
+ *
+ * @return 1: there is more to do, come back after other events had their turn; 0: sleep until an fd is
+ *         ready or flux_loop_deadline().
+ *
+ * Thread: owner.
+ */
+FLUX_API int flux_loop_on_turn(struct flux_loop *loop);
+
+/**
+ * When flux_loop_on_turn() must run at the latest.
+ *
+ * @return a time of flux_loop_now(), maybe past; FLUX_NEVER: no need.
+ *
+ * Thread: owner.
+ */
+FLUX_API flux_ts flux_loop_deadline(const struct flux_loop *loop);
+
+/**
+ * The clock of every loop: CLOCK_BOOTTIME in nanoseconds, read now.
+ *
+ * Thread: any.
+ * Cost:   about 20 ns.
+ */
+FLUX_API flux_ts flux_loop_now(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
