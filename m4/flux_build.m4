@@ -9,39 +9,49 @@ AC_DEFUN([FLUX_BUILD_OPTIONS], [
 	AS_IF([test "$enable_debug" != no],
 		[enable_debug=yes
 		AC_DEFINE([FLUX_DEBUG], [1], [Define to 1 to check the caller and ourselves by assertions.])])
-	FLUX_SUMMARY_LINE([debug], [$enable_debug], [assertions])
-
-	AC_ARG_ENABLE([sanitizers],
-		[AS_HELP_STRING([--enable-sanitizers=LIST], [compile with -fsanitize=LIST, e.g. address,undefined])],
-		[], [enable_sanitizers=no])
-	AS_CASE([$enable_sanitizers],
-		[no], [],
-		[AS_IF([test "$enable_sanitizers" = yes], [enable_sanitizers=address,undefined])
-		SAN_CFLAGS="-fsanitize=$enable_sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer"])
+	FLUX_SUMMARY_LINE([debug], [$enable_debug], [assertions (--enable-debug)])
 
 	AC_ARG_ENABLE([fuzz],
 		[AS_HELP_STRING([--enable-fuzz], [build the libFuzzer targets; needs CC=clang])],
 		[], [enable_fuzz=no])
+	AC_ARG_ENABLE([sanitizers],
+		[AS_HELP_STRING([--enable-sanitizers=LIST],
+			[compile with -fsanitize=LIST (address,undefined; default with --enable-fuzz)])],
+		[], [enable_sanitizers=$enable_fuzz])
+	AS_IF([test "$enable_sanitizers" = yes], [enable_sanitizers=address,undefined])
+
+	SAN_CFLAGS=
+	FUZZ_LDFLAGS=
+	AS_IF([test "$enable_sanitizers" != no],
+		[SAN_CFLAGS="-fsanitize=$enable_sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer"
+		FLUX_NEED_FLAGS([--enable-sanitizers=$enable_sanitizers], [$SAN_CFLAGS],
+			[int main(void) { return 0; }])])
 	AS_IF([test "$enable_fuzz" != no],
 		[enable_fuzz=yes
 		SAN_CFLAGS="$SAN_CFLAGS -fsanitize=fuzzer-no-link"
-		FUZZ_LDFLAGS="-fsanitize=fuzzer"])
-
-	AS_IF([test -n "$SAN_CFLAGS"],
-		[AC_MSG_CHECKING([whether $CC understands $SAN_CFLAGS $FUZZ_LDFLAGS])
-		flux_save_CFLAGS=$CFLAGS
-		CFLAGS="$CFLAGS $SAN_CFLAGS"
-		AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AC_MSG_RESULT([yes])],
-			[AC_MSG_RESULT([no])
-			AC_MSG_ERROR([$CC cannot link with $SAN_CFLAGS; fuzzing needs CC=clang and libclang-rt-dev])])
-		CFLAGS=$flux_save_CFLAGS])
+		FUZZ_LDFLAGS="-fsanitize=fuzzer"
+		FLUX_NEED_FLAGS([--enable-fuzz], [$SAN_CFLAGS $FUZZ_LDFLAGS],
+			[int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size);
+			int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size)
+			{ return data && size ? 0 : 0; }])])
 
 	AC_SUBST([SAN_CFLAGS])
 	AC_SUBST([FUZZ_LDFLAGS])
 	AM_CONDITIONAL([ENABLE_SANITIZERS], [test -n "$SAN_CFLAGS"])
 	AM_CONDITIONAL([ENABLE_FUZZ], [test "$enable_fuzz" = yes])
-	FLUX_SUMMARY_LINE([sanitizers], [$enable_sanitizers], [])
-	FLUX_SUMMARY_LINE([fuzz], [$enable_fuzz], [libFuzzer targets])
+	FLUX_SUMMARY_LINE([sanitizers], [$enable_sanitizers], [run-time checks by the compiler (--enable-sanitizers)])
+	FLUX_SUMMARY_LINE([fuzz], [$enable_fuzz], [libFuzzer targets (--enable-fuzz)])
+])
+
+# FLUX_NEED_FLAGS(OPTION, FLAGS, PROGRAM): an error unless PROGRAM links with FLAGS.
+AC_DEFUN([FLUX_NEED_FLAGS], [
+	AC_MSG_CHECKING([whether $CC links with $2])
+	flux_save_CFLAGS=$CFLAGS
+	CFLAGS="$CFLAGS $2"
+	AC_LINK_IFELSE([AC_LANG_SOURCE([[$3]])], [AC_MSG_RESULT([yes])],
+		[AC_MSG_RESULT([no])
+		AC_MSG_ERROR([$1: $CC cannot link with $2; on Debian: apt-get install clang libclang-rt-14-dev, and use CC=clang])])
+	CFLAGS=$flux_save_CFLAGS
 ])
 
 # FLUX_WARNINGS: the warnings this code is clean under; --enable-werror makes them errors.
@@ -54,7 +64,7 @@ AC_DEFUN([FLUX_WARNINGS], [
 		[enable_werror=yes
 		WARN_CFLAGS="$WARN_CFLAGS -Werror"])
 	AC_SUBST([WARN_CFLAGS])
-	FLUX_SUMMARY_LINE([werror], [$enable_werror], [warnings are errors])
+	FLUX_SUMMARY_LINE([werror], [$enable_werror], [warnings are errors (--enable-werror)])
 ])
 
 # FLUX_LIBATOMIC: some 32-bit targets do 64-bit atomics in libatomic; a link test says which.
