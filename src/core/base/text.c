@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Putting an error's words together without stdio. */
+#include "core/base/text.h"
+
+void flux_text_init(struct flux_text *t, char *buf, uint32_t cap)
+{
+	*t = (struct flux_text){ .buf = buf, .cap = cap };
+	if (cap)
+		buf[0] = '\0';
+}
+
+void flux_text_str(struct flux_text *t, const char *s)
+{
+	for (; *s && t->len + 1 < t->cap; s++)
+		t->buf[t->len++] = *s;
+	if (t->cap)
+		t->buf[t->len] = '\0';
+}
+
+void flux_text_u64(struct flux_text *t, uint64_t v)
+{
+	char digits[21], *p = digits + sizeof(digits) - 1;
+
+	*p = '\0';
+	do
+		*--p = (char)('0' + v % 10);
+	while (v /= 10);
+	flux_text_str(t, p);
+}
