@@ -22,8 +22,10 @@ AC_DEFUN([FLUX_BUILD_OPTIONS], [
 
 	SAN_CFLAGS=
 	FUZZ_LDFLAGS=
+	flux_sanitizing=no
 	AS_IF([test "$enable_sanitizers" != no],
-		[SAN_CFLAGS="-fsanitize=$enable_sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer"
+		[flux_sanitizing=yes
+		SAN_CFLAGS="-fsanitize=$enable_sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer"
 		FLUX_NEED_FLAGS([--enable-sanitizers=$enable_sanitizers], [$SAN_CFLAGS],
 			[int main(void) { return 0; }])])
 	AS_IF([test "$enable_fuzz" != no],
@@ -39,7 +41,7 @@ AC_DEFUN([FLUX_BUILD_OPTIONS], [
 	AC_SUBST([FUZZ_LDFLAGS])
 	AM_CONDITIONAL([ENABLE_SANITIZERS], [test -n "$SAN_CFLAGS"])
 	AM_CONDITIONAL([ENABLE_FUZZ], [test "$enable_fuzz" = yes])
-	FLUX_SUMMARY_LINE([sanitizers], [$enable_sanitizers], [run-time checks by the compiler (--enable-sanitizers)])
+	FLUX_SUMMARY_LINE([sanitizers], [$flux_sanitizing], [run-time checks (--enable-sanitizers=$enable_sanitizers)])
 	FLUX_SUMMARY_LINE([fuzz], [$enable_fuzz], [libFuzzer targets (--enable-fuzz)])
 ])
 
