@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* CRC32C (Castagnoli), by ISA-L when built with it, else by the processor's instruction or a table. */
+/*
+ * CRC32C (Castagnoli), by ISA-L when built with it, else by the processor's instruction or a
+ * table.
+ */
 #ifndef FLUX_CORE_WIRE_CRC32C_H
 #define FLUX_CORE_WIRE_CRC32C_H
 
@@ -12,7 +15,10 @@
  */
 uint32_t flux_crc32c(uint32_t crc, const void *data, size_t len);
 
-/* Each way by itself, for tests; a way this processor or build lacks is NULL. All give equal results. */
+/*
+ * Each way by itself, for tests; a way this processor or build lacks is NULL. All give equal
+ * results.
+ */
 typedef uint32_t (*flux_crc32c_fn)(uint32_t crc, const void *data, size_t len);
 flux_crc32c_fn flux_crc32c_isal(void);
 flux_crc32c_fn flux_crc32c_insn(void);

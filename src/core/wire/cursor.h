@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reading past the end sets `bad`, yields zeros from then on, and never touches a byte outside. */
+/*
+ * Reading past the end sets `bad`, yields zeros from then on, and never touches a byte outside.
+ */
 struct flux_reader {
 	const uint8_t *pos;
 	const uint8_t *end;

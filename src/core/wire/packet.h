@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #define FLUX_WIRE_VERSION 1u
-#define FLUX_WIRE_MAGIC 0x08u /* upper five bits of the first byte */
-#define FLUX_HEADER_LEN 16u
-#define FLUX_TRAILER_LEN 4u /* suite 0: CRC32C */
-#define FLUX_RTX_BIT 0x80u  /* of the second byte */
+#define FLUX_WIRE_MAGIC   0x08u /* upper five bits of the first byte */
+#define FLUX_HEADER_LEN   16u
+#define FLUX_TRAILER_LEN  4u    /* suite 0: CRC32C */
+#define FLUX_RTX_BIT      0x80u /* of the second byte */
 
 enum flux_packet_type {
 	FLUX_PKT_DATA = 1,
@@ -33,8 +33,8 @@ enum flux_packet_type {
 
 struct flux_header {
 	uint8_t version; /* 1 to 7 */
-	uint8_t type;	 /* enum flux_packet_type, or 0 */
-	uint8_t flags;	 /* bits 4 to 6 of byte 1, as 0 to 7: mcode of DATA; HELLO: unused */
+	uint8_t type;    /* enum flux_packet_type, or 0 */
+	uint8_t flags;   /* bits 4 to 6 of byte 1, as 0 to 7: mcode of DATA; HELLO: unused */
 	bool rtx;
 	uint16_t stream;
 	uint32_t cid;
@@ -42,13 +42,19 @@ struct flux_header {
 	uint32_t ts; /* microseconds */
 };
 
-/* Read the first 16 bytes. False: too short or not of this protocol (first byte not 0000 1vvv, v != 0). */
+/*
+ * Read the first 16 bytes. False: too short or not of this protocol (first byte not 0000 1vvv,
+ * v != 0).
+ */
 bool flux_header_decode(struct flux_header *h, const void *data, size_t len);
 
 /* Write 16 bytes. */
 void flux_header_encode(const struct flux_header *h, uint8_t out[FLUX_HEADER_LEN]);
 
-/* Write the CRC32C of buf[0, len) with the RTX bit as 0, started with `start`, at buf + len (4 bytes). */
+/*
+ * Write the CRC32C of buf[0, len) with the RTX bit as 0, started with `start`, at buf + len (4
+ * bytes).
+ */
 void flux_trailer_seal(uint8_t *buf, size_t len, uint32_t start);
 
 /* Whether the last 4 of `len` bytes are that checksum. False if len < 20. */

@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 enum flux_record_kind {
-	FLUX_REC_WHOLE,	 /* a message of its own */
-	FLUX_REC_FIRST,	 /* first fragment; `total` is the message's length */
+	FLUX_REC_WHOLE,  /* a message of its own */
+	FLUX_REC_FIRST,  /* first fragment; `total` is the message's length */
 	FLUX_REC_MIDDLE, /* one more fragment */
-	FLUX_REC_LAST,	 /* the last fragment */
-	FLUX_REC_META	 /* `meta` says which; data is its value */
+	FLUX_REC_LAST,   /* the last fragment */
+	FLUX_REC_META    /* `meta` says which; data is its value */
 };
 
 /* Meta kinds. */
@@ -23,26 +23,36 @@ enum flux_record_kind {
 
 struct flux_record {
 	enum flux_record_kind kind;
-	uint8_t meta;	     /* FLUX_REC_META only */
-	uint32_t len;	     /* of data */
-	uint32_t total;	     /* FLUX_REC_FIRST only */
+	uint8_t meta;        /* FLUX_REC_META only */
+	uint32_t len;        /* of data */
+	uint32_t total;      /* FLUX_REC_FIRST only */
 	const uint8_t *data; /* inside the body */
 };
 
 enum flux_record_result {
-	FLUX_RECORD_OK,	 /* *rec is set, *off moved past it */
-	FLUX_RECORD_END, /* nothing more: end, "the rest is padding", or a single left-over byte */
-	FLUX_RECORD_BAD	 /* runs past the body or breaks the table */
+	FLUX_RECORD_OK,  /* *rec is set, *off moved past it */
+	FLUX_RECORD_END, /* the end, "the rest is padding", or one left-over byte */
+	FLUX_RECORD_BAD  /* runs past the body or breaks the table */
 };
 
-/* Read the record at body[*off, len). */
+/*
+ * Read the record at body[*off, len); *off <= len. Besides what does not fit, a long header for
+ * a length that a short one could say breaks the table, and a first fragment that is already
+ * its whole message.
+ */
 enum flux_record_result flux_record_next(const uint8_t *body, uint32_t len, uint32_t *off,
 					 struct flux_record *rec);
 
-/* Check that a body is records from end to end, and continuations come first only (rule F2). */
+/*
+ * Check that a body is records from end to end, at least one; that a continuation comes first
+ * only (rule F2); and that after a fragment which goes on in the next datagram only meta
+ * records follow (rule F1).
+ */
 bool flux_record_check_body(const uint8_t *body, uint32_t len);
 
-/* Bytes that the header of a record of `len` data bytes takes: 2 or 4; a first fragment 4 more. */
+/*
+ * Bytes that the header of a record of `len` data bytes takes: 2 or 4; a first fragment 4 more.
+ */
 uint32_t flux_record_header_len(enum flux_record_kind kind, uint32_t len);
 
 /*
