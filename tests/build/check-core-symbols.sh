@@ -8,7 +8,7 @@
 archive=.libs/libflux_core.a
 [ -f "$archive" ] || archive=libflux_core.a
 
-allowed='mem(cpy|move|set|cmp|chr|rchr|mem|pcpy)|__mem[a-z]+_chk'
+allowed='bcmp|mem(cpy|move|set|cmp|chr|rchr|mem|pcpy)|__mem[a-z]+_chk'
 allowed="$allowed|str(len|nlen|cmp|ncmp|chr|rchr|str|spn|cspn|cpy|ncpy)|__str[a-z]+_chk"
 allowed="$allowed|crc32_iscsi[a-z0-9_]*|ec_encode_data[a-z_]*|ec_init_tables|gf_[a-z0-9_]+"
 allowed="$allowed|__stack_chk_fail(_local)?|_GLOBAL_OFFSET_TABLE_"
