@@ -41,7 +41,7 @@ AC_DEFUN([FLUX_BUILD_OPTIONS], [
 	AC_SUBST([FUZZ_LDFLAGS])
 	AM_CONDITIONAL([ENABLE_SANITIZERS], [test -n "$SAN_CFLAGS"])
 	AM_CONDITIONAL([ENABLE_FUZZ], [test "$enable_fuzz" = yes])
-	FLUX_SUMMARY_LINE([sanitizers], [$flux_sanitizing], [run-time checks (--enable-sanitizers=$enable_sanitizers)])
+	FLUX_SUMMARY_LINE([sanitizers], [$flux_sanitizing], [run-time checks (--enable-sanitizers${SAN_CFLAGS:+=$enable_sanitizers})])
 	FLUX_SUMMARY_LINE([fuzz], [$enable_fuzz], [libFuzzer targets (--enable-fuzz)])
 ])
 
