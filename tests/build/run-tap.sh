@@ -6,6 +6,7 @@
 # failure; TAP says "ok". $FLUX_TEST_WRAPPER goes before the program, for example valgrind -q. A test
 # that hangs is ended after $FLUX_TEST_TIMEOUT seconds; no test comes near that.
 
+exec 4>&1
 status=$(
 	{
 		# shellcheck disable=SC2086 # the wrapper is a command with arguments
@@ -13,5 +14,5 @@ status=$(
 			${FLUX_TEST_WRAPPER-} "$@" 3>&- 4>&-; echo $? >&3; } |
 			sed -u 's/^not ok \([0-9]* # SKIP\)/ok \1/' >&4
 	} 3>&1
-) 4>&1
+)
 exit "$status"
