@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Equal messages one way over Flux, as fast as it goes, from one process to another; cf. raw_udp. */
+#include "lib/flood.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+
+/* The first thing the receiver reports is its address, the second its outcome. */
+static void receiver_main(int fd, void *ctx)
+{
+	const struct bench_options *options = ctx;
+	struct flood_receiver receiver = { 0 };
+	struct event_base *base = event_base_new();
+	struct flux_addr addr;
+	uint64_t cpu;
+
+	if (options->spread)
+		bench_pin(0);
+	flood_receiver_open(&receiver, base, &addr);
+	bench_put(fd, &addr, sizeof(addr));
+	cpu = bench_cpu_ns();
+	event_base_dispatch(base);
+	receiver.outcome.cpu_ns = bench_cpu_ns() - cpu;
+	flood_receiver_close(&receiver);
+	event_base_free(base);
+	bench_put(fd, &receiver.outcome, sizeof(receiver.outcome));
+}
+
+int main(int argc, char **argv)
+{
+	struct bench_options options = { .size = 1024, .seconds = 2 };
+	struct flood_outcome sent = { 0 };
+	struct flood_outcome received;
+	struct flux_addr addr;
+	int report;
+
+	bench_parse(&options, argc, argv);
+	bench_fork(receiver_main, &options, &report);
+	bench_get(report, &addr, sizeof(addr));
+	if (options.spread)
+		bench_pin(1);
+	flood_send(&addr, options.size, options.seconds, &sent);
+	bench_get(report, &received, sizeof(received));
+	wait(NULL);
+	printf("{\"bench\":\"flux_stream\",\"size\":%u,\"messages_per_second\":%.0f,\"sent\":%llu,"
+	       "\"received\":%llu,\"datagrams\":%llu,\"lost\":%llu,\"retransmitted\":%llu,"
+	       "\"kernel_drops\":%llu,\"tx_cpu_ns\":%.0f,\"rx_cpu_ns\":%.0f}\n",
+	       options.size, (double)received.messages * 1e9 / (double)received.ns,
+	       (unsigned long long)sent.messages, (unsigned long long)received.messages,
+	       (unsigned long long)received.datagrams, (unsigned long long)received.lost,
+	       (unsigned long long)sent.retransmitted, (unsigned long long)received.kernel_drops,
+	       (double)sent.cpu_ns / (double)sent.messages,
+	       (double)received.cpu_ns / (double)received.messages);
+	return received.messages == sent.messages ? 0 : 1;
+}

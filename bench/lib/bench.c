@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* What the measurements have in common: clocks, pinning, a second process, options. */
+#include "lib/bench.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static void usage(const char *program)
+{
+	fprintf(stderr, "Usage: %s [-l] [--size BYTES] [--seconds S] [--nopin] [HOST:PORT]\n", program);
+	exit(2);
+}
+
+void bench_parse(struct bench_options *options, int argc, char **argv)
+{
+	static const struct option longs[] = { { "size", required_argument, NULL, 's' },
+					       { "seconds", required_argument, NULL, 't' },
+					       { "nopin", no_argument, NULL, 'n' },
+					       { NULL, 0, NULL, 0 } };
+	int option;
+
+	options->spread = true;
+	while ((option = getopt_long(argc, argv, "l", longs, NULL)) != -1) {
+		if (option == 's')
+			options->size = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 't')
+			options->seconds = strtod(optarg, NULL);
+		else if (option == 'n')
+			options->spread = false;
+		else if (option == 'l')
+			options->listen = true;
+		else
+			usage(argv[0]);
+	}
+	if (optind < argc)
+		options->addr = argv[optind];
+	if (argc - optind > 1 || options->size == 0 || options->seconds <= 0)
+		usage(argv[0]);
+}
+
+uint64_t bench_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t bench_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void bench_pin(unsigned cpu)
+{
+	cpu_set_t allowed, one;
+	unsigned left;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return;
+	left = cpu % (unsigned)CPU_COUNT(&allowed);
+	for (unsigned i = 0; i < CPU_SETSIZE; i++) {
+		if (!CPU_ISSET(i, &allowed) || left-- > 0)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(i, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+		return;
+	}
+}
+
+void bench_die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+pid_t bench_fork(void (*child)(int fd, void *ctx), void *ctx, int *fd)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe(ends) != 0)
+		bench_die("pipe");
+	pid = fork();
+	if (pid < 0)
+		bench_die("fork");
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ends[0]);
+		child(ends[1], ctx);
+		_exit(0);
+	}
+	close(ends[1]);
+	*fd = ends[0];
+	return pid;
+}
+
+void bench_get(int fd, void *data, size_t len)
+{
+	ssize_t n = read(fd, data, len); /* shorter than PIPE_BUF: whole or not at all */
+
+	if (n != (ssize_t)len)
+		bench_die("the other process");
+}
+
+void bench_put(int fd, const void *data, size_t len)
+{
+	if (write(fd, data, len) != (ssize_t)len)
+		bench_die("the other process");
+}
+
+void bench_fill(void *data, uint32_t len, uint64_t number)
+{
+	unsigned char *at = data;
+
+	for (; len >= sizeof(number); at += sizeof(number), len -= (uint32_t)sizeof(number))
+		memcpy(at, &number, sizeof(number));
+	memset(at, (int)number, len);
+}
+
+uint64_t bench_sum(const void *data, uint32_t len)
+{
+	const unsigned char *at = data;
+	uint64_t sum = 0;
+	uint64_t word;
+
+	for (; len >= sizeof(word); at += sizeof(word), len -= (uint32_t)sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		sum += word;
+	}
+	while (len-- > 0)
+		sum += *at++;
+	return sum;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What the measurements have in common: clocks, pinning, a second process, options. */
+#ifndef FLUX_BENCH_LIB_BENCH_H
+#define FLUX_BENCH_LIB_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What every program here takes: --size, --seconds, and for some an address. */
+struct bench_options {
+	uint32_t size; /* bytes of a message or a datagram */
+	double seconds;
+	bool listen;
+	bool spread;      /* pin to two CPUs; --nopin: leave it to the kernel */
+	const char *addr; /* HOST:PORT, or NULL */
+};
+
+/* Parse; prints usage and exits with 2 on error. The defaults are what `options` holds before. */
+void bench_parse(struct bench_options *options, int argc, char **argv);
+
+uint64_t bench_now_ns(void);
+
+/* CPU time of this process so far, user and system. */
+uint64_t bench_cpu_ns(void);
+
+/* Run this process on one CPU only; the number is taken modulo the CPUs that are allowed. */
+void bench_pin(unsigned cpu);
+
+/* Print "program: what: errno" and exit with 1. */
+void bench_die(const char *what) __attribute__((noreturn));
+
+/*
+ * Fork; the child runs `child`, which may report through the fd and must not return, and the
+ * parent gets the pid and the other end of that pipe.
+ */
+pid_t bench_fork(void (*child)(int fd, void *ctx), void *ctx, int *fd);
+
+/* Read or write exactly `len` bytes of the pipe, or die. */
+void bench_get(int fd, void *data, size_t len);
+void bench_put(int fd, const void *data, size_t len);
+
+/* Write every byte of a message, and read every one: the work that both ways must do. */
+void bench_fill(void *data, uint32_t len, uint64_t number);
+uint64_t bench_sum(const void *data, uint32_t len);
+
+#endif

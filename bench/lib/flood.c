@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* A stream of equal messages over Flux at full speed: the sending and the receiving end. */
+#include "lib/flood.h"
+
+#include <flux/event.h>
+#include <flux/pub.h>
+#include <flux/sub.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CLOCK_EVERY 64u /* messages between two looks at the clock */
+
+static void die(const char *what, const char *why)
+{
+	fprintf(stderr, "%s: %s\n", what, why);
+	exit(1);
+}
+
+static void sample(struct flood_outcome *outcome, struct flux_binding *binding, flux_sid sid)
+{
+	struct flux_session_stats session = { .size = sizeof(session) };
+	struct flux_binding_stats socket = { .size = sizeof(socket) };
+
+	if (flux_binding_get_session_stats(binding, sid, &session) == 0) {
+		outcome->datagrams = session.tx_datagrams + session.rx_datagrams;
+		outcome->lost = session.lost;
+		outcome->retransmitted = session.retransmitted;
+	}
+	flux_binding_get_stats(binding, &socket);
+	outcome->kernel_drops = socket.rx_kernel_drops;
+}
+
+/* Receiving */
+
+static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid,
+				 const struct flux_msg *msg)
+{
+	struct flood_receiver *receiver = ctx;
+
+	(void)sub;
+	(void)sid;
+	receiver->outcome.sum += bench_sum(msg->data, msg->len);
+	if (receiver->outcome.messages++ % CLOCK_EVERY == 0) {
+		receiver->last_ns = bench_now_ns();
+		if (receiver->first_ns == 0)
+			receiver->first_ns = receiver->last_ns;
+	}
+	return FLUX_TAKE;
+}
+
+static void on_receiver_event(void *ctx, struct flux_binding *binding, const struct flux_event *event)
+{
+	struct flood_receiver *receiver = ctx;
+	struct timeval later = { 0, 100000 }; /* a CLOSE that is repeated finds an answer */
+
+	sample(&receiver->outcome, binding, event->sid);
+	if (event->type == FLUX_EVENT_EOS)
+		receiver->outcome.ns = receiver->last_ns - receiver->first_ns;
+	if (event->type == FLUX_EVENT_CLOSED)
+		event_base_loopexit(receiver->base, &later);
+}
+
+void flood_receiver_open(struct flood_receiver *receiver, struct event_base *base,
+			 struct flux_addr *addr)
+{
+	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
+	struct flux_sub_cfg sub_cfg = FLUX_SUB_CFG_INIT;
+	struct flux_sub *sub;
+
+	receiver->base = base;
+	cfg.local = "127.0.0.1:0";
+	cfg.on_event = on_receiver_event;
+	cfg.ctx = receiver;
+	sub_cfg.on_message = on_message;
+	sub_cfg.ctx = receiver;
+	if (flux_loop_open_event(&receiver->loop, base) != 0)
+		die("loop", "cannot open");
+	if (flux_binding_open(&receiver->binding, receiver->loop, &cfg) != 0 ||
+	    flux_sub_open(&sub, receiver->binding, 0, &sub_cfg) != 0)
+		die("receiver", flux_loop_detail(receiver->loop));
+	flux_binding_local(receiver->binding, addr);
+}
+
+void flood_receiver_close(struct flood_receiver *receiver)
+{
+	flux_loop_close(receiver->loop);
+}
+
+/* Sending */
+
+struct sender {
+	struct event_base *base;
+	struct flux_binding *binding;
+	struct flood_outcome *outcome;
+	flux_sid sid;
+	uint32_t size;
+	uint64_t span_ns, end_ns;
+	bool closing;
+};
+
+static void on_writable(void *ctx, struct flux_pub *pub)
+{
+	struct sender *sender = ctx;
+	struct flux_claim claim;
+
+	if (sender->end_ns == 0)
+		sender->end_ns = bench_now_ns() + sender->span_ns;
+	while (!sender->closing && flux_pub_claim(pub, sender->size, &claim) == 0) {
+		bench_fill(claim.data, claim.len, sender->outcome->messages);
+		if (flux_pub_publish(pub, claim.len) != 0)
+			die("sender", "a claim was not published");
+		if (++sender->outcome->messages % CLOCK_EVERY == 0 && bench_now_ns() >= sender->end_ns) {
+			flux_binding_close_session(sender->binding, sender->sid, FLUX_NEVER);
+			sender->closing = true;
+		}
+	}
+}
+
+static void on_sender_event(void *ctx, struct flux_binding *binding, const struct flux_event *event)
+{
+	struct sender *sender = ctx;
+
+	sample(sender->outcome, binding, event->sid);
+	if (event->type != FLUX_EVENT_CLOSED)
+		return;
+	if (event->reason != 0)
+		die("sender", flux_strerror(event->reason));
+	event_base_loopbreak(sender->base);
+}
+
+void flood_send(const struct flux_addr *to, uint32_t size, double seconds,
+		struct flood_outcome *outcome)
+{
+	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
+	struct flux_pub_cfg pub_cfg = FLUX_PUB_CFG_INIT;
+	struct sender sender = { .outcome = outcome, .size = size };
+	uint64_t cpu = bench_cpu_ns();
+	char text[FLUX_ADDR_TEXT];
+	struct flux_loop *loop;
+	struct flux_pub *pub;
+
+	sender.span_ns = (uint64_t)(seconds * 1e9);
+	sender.base = event_base_new();
+	cfg.on_event = on_sender_event;
+	cfg.ctx = &sender;
+	pub_cfg.on_writable = on_writable;
+	pub_cfg.ctx = &sender;
+	if (!sender.base || flux_loop_open_event(&loop, sender.base) != 0)
+		die("loop", "cannot open");
+	if (flux_binding_open(&sender.binding, loop, &cfg) != 0 ||
+	    flux_binding_connect(sender.binding, flux_addr_format(to, text), &sender.sid) != 0 ||
+	    flux_pub_open(&pub, sender.binding, sender.sid, &pub_cfg) != 0)
+		die("sender", flux_loop_detail(loop));
+	event_base_dispatch(sender.base);
+	outcome->cpu_ns = bench_cpu_ns() - cpu;
+	flux_loop_close(loop);
+	event_base_free(sender.base);
+}
