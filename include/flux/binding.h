@@ -15,14 +15,14 @@ struct flux_binding;
 
 /** Start from FLUX_BINDING_CFG_INIT; 0 and NULL mean the default. */
 struct flux_binding_cfg {
-	uint32_t size; /**< set by the initialiser */
-	uint32_t rcvbuf; /**< socket buffers wanted, bytes; default 4 MiB. What is granted, bounds the */
-	uint32_t sndbuf; /**< windows and is told by flux_binding_get_stats() */
-	uint32_t reserved; /**< 0 */
+	uint32_t size;         /**< set by the initialiser */
+	uint32_t rcvbuf;       /**< socket buffers wanted, bytes; default 4 MiB. What is granted, bounds the */
+	uint32_t sndbuf;       /**< windows and is told by flux_binding_get_stats() */
+	uint32_t connect_only; /**< 1: peers may not connect, although `local` is set */
 	/**
-	 * "host:port" to bind. NULL: any free port, and only connect. A name is looked up, which may
-	 * block; ":7000" binds every address. With a local address peers may connect, unless
-	 * endpoint->accept is what you set and it is 0.
+	 * "host:port" to bind; peers may connect to it. NULL: any free port, and only connect (unless
+	 * endpoint->accept is 1). A name is looked up, which may block; ":7000" binds every address of
+	 * both families.
 	 */
 	const char *local;
 	/** Limits and habits; NULL: defaults. A zero seed is filled in; rcvbuf and accept are set. */
@@ -34,23 +34,23 @@ struct flux_binding_cfg {
 	void *ctx;
 };
 
-#define FLUX_BINDING_CFG_INIT                                                                      \
-	{                                                                                          \
-		.size = sizeof(struct flux_binding_cfg)                                            \
+#define FLUX_BINDING_CFG_INIT                           \
+	{                                               \
+		.size = sizeof(struct flux_binding_cfg) \
 	}
 
 /** Counters of the socket; the endpoint's are got by flux_binding_get_endpoint_stats(). */
 struct flux_binding_stats {
-	uint32_t size; /**< set by the caller to sizeof before the call */
-	uint32_t rcvbuf, sndbuf;       /**< bytes in force, as the kernel counts them */
-	uint32_t rcvbuf_short;	       /**< 1: less than wanted; flux_loop_detail() said what to raise */
+	uint32_t size;           /**< set by the caller to sizeof before the call */
+	uint32_t rcvbuf, sndbuf; /**< bytes in force, as the kernel counts them */
+	uint32_t rcvbuf_short;   /**< 1: less than wanted; flux_loop_detail() said what to raise */
 	uint64_t rx_syscalls, tx_syscalls;
-	uint64_t rx_truncated;	       /**< longer than any datagram we use: dropped, never parsed */
-	uint64_t rx_kernel_drops;      /**< by SO_RXQ_OVFL */
-	uint64_t tx_refused;	       /**< EAGAIN: waited until writable */
-	uint64_t tx_no_buffers;	       /**< ENOBUFS: backed off by a timer */
-	uint64_t tx_errors;	       /**< other refusals: the datagram counts as lost */
-	uint64_t icmp_errors;	       /**< read from the error queue */
+	uint64_t rx_truncated;    /**< longer than any datagram we use: dropped, never parsed */
+	uint64_t rx_kernel_drops; /**< by SO_RXQ_OVFL */
+	uint64_t tx_refused;      /**< EAGAIN: waited until writable */
+	uint64_t tx_no_buffers;   /**< ENOBUFS: backed off by a timer */
+	uint64_t tx_errors;       /**< other refusals: the datagram counts as lost */
+	uint64_t icmp_errors;     /**< read from the error queue */
 };
 
 /**

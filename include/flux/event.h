@@ -14,8 +14,12 @@ struct event_base;
 /**
  * Attach to a libevent base. No thread is started, no libevent lock is needed, nothing global is touched.
  *
+ * Until the loop is closed the base is never empty, so event_base_dispatch() goes on. Attach after the
+ * process has become a daemon: a forked child shares the sockets.
+ *
  * @param loop  [out] set only on success; close with flux_loop_close() before the base is freed.
- * @param base  the host's base, borrowed, of any configuration; NULL: one is made, and freed with the loop.
+ * @param base  the host's base, borrowed, of any configuration; NULL: one is made, and freed with the
+ *              loop. Run it by flux_loop_run_event().
  *
  * @return 0; FLUX_ENOMEM; or a negative errno value of timerfd_create (EMFILE: raise the fd limit).
  *
@@ -24,11 +28,24 @@ struct event_base;
 FLUX_API FLUX_MUST_CHECK int flux_loop_open_event(struct flux_loop **loop, struct event_base *base);
 
 /**
- * The base that the loop runs on, for event_base_dispatch() and the host's own events.
+ * event_base_dispatch(), for a loop that may be closed by one of its own callbacks.
+ *
+ * @return 0: the base was stopped or has no events left; FLUX_ECLOSED: the loop was closed meanwhile and
+ *         is gone, with the base if it was its own; FLUX_EINVAL: not a loop of this adapter, or it runs
+ *         already; -EIO: libevent could not go on.
  *
  * Thread: owner.
  */
-FLUX_API struct event_base *flux_loop_event_base(struct flux_loop *loop);
+FLUX_API int flux_loop_run_event(struct flux_loop *loop);
+
+/**
+ * The base that the loop runs on, for the host's own events.
+ *
+ * @return a base, or NULL if the loop is of another adapter.
+ *
+ * Thread: owner.
+ */
+FLUX_API struct event_base *flux_loop_event_base(const struct flux_loop *loop);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,10 @@
  * write an adapter, and every adapter of ours uses nothing else.
  *
  * The contract: fds first, then flux_loop_on_turn(), then flux_loop_deadline(), then sleep.
+ *
+ * A loop belongs to the thread that turns it, and everything on it to the loop: calls marked "owner" are
+ * for that thread. A build with --enable-debug checks it: from another thread such a call does nothing,
+ * returns FLUX_ETHREAD if it can, and flux_loop_detail() names it to that thread.
  */
 #ifndef FLUX_LOOP_H
 #define FLUX_LOOP_H
@@ -18,7 +22,7 @@ extern "C" {
 
 struct flux_loop;
 
-#define FLUX_LOOP_IN 1u	 /**< readable, or an error waits on the socket */
+#define FLUX_LOOP_IN  1u /**< readable, or an error waits on the socket */
 #define FLUX_LOOP_OUT 2u /**< writable */
 
 /** What an adapter does for Flux. Every member is required; all are called on the loop's thread. */
@@ -27,13 +31,17 @@ struct flux_loop_ops {
 	/**
 	 * Watch `fd`, level-triggered, for `events` (FLUX_LOOP_IN | FLUX_LOOP_OUT), replacing what was
 	 * watched before; 0 forgets it. Call flux_loop_on_fd(loop, tag, events) when it is ready.
-	 * `*slot` is the adapter's own for this fd: NULL at first, to be freed and reset by events 0.
+	 * `*slot` is the adapter's own for this fd: NULL at first, to be freed and reset by events 0,
+	 * which may come inside flux_loop_on_fd() for that very fd and does not fail.
 	 * Return 0 or a negative errno value.
 	 */
 	int (*watch)(void *host, int fd, uint32_t events, void *tag, void **slot);
-	/** Work is pending or the deadline moved earlier: run flux_loop_on_turn() soon, once. */
+	/**
+	 * Work is pending or the deadline moved earlier: run flux_loop_on_turn() soon, once, but not
+	 * from here. Never called inside flux_loop_on_turn(), whose result says the same.
+	 */
 	void (*rearm)(void *host);
-	/** The last call: free `host`. */
+	/** The last call, maybe inside flux_loop_on_fd() or flux_loop_on_turn(): free `host`. */
 	void (*close)(void *host);
 };
 
@@ -51,6 +59,17 @@ struct flux_loop_ops {
  */
 FLUX_API FLUX_MUST_CHECK int flux_loop_create(struct flux_loop **loop, const struct flux_loop_ops *ops,
 					      void *host, const struct flux_mem *mem);
+
+/**
+ * What flux_loop_create() was given as `host`, for an adapter's own calls.
+ *
+ * @param ops  the adapter's own.
+ *
+ * @return the host; NULL if `loop` is NULL or of an adapter with another ops->close.
+ *
+ * Thread: any.
+ */
+FLUX_API void *flux_loop_host(const struct flux_loop *loop, const struct flux_loop_ops *ops);
 
 /**
  * Close every binding on the loop without waiting for peers, then the loop. From inside a callback it
@@ -72,7 +91,8 @@ FLUX_API void flux_loop_close(struct flux_loop *loop);
 FLUX_API const char *flux_loop_detail(const struct flux_loop *loop);
 
 /**
- * A watched fd is ready: receive within the budget (16 datagrams or 32 us) and deliver.
+ * A watched fd is ready: receive within the budget (16 datagrams or 32 us) and deliver. The loop, the
+ * host and the fd's slot may be gone when this returns: touch none of them.
  *
  * @param tag     as given to ops->watch.
  * @param events  FLUX_LOOP_IN, FLUX_LOOP_OUT or both.
@@ -85,7 +105,8 @@ FLUX_API void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events
  * The end of a turn: timers that are due, then sending within the budget (64 datagrams a binding).
  *
  * @return 1: there is more to do, come back after other events had their turn; 0: sleep until an fd is
- *         ready or flux_loop_deadline().
+ *         ready or flux_loop_deadline(); FLUX_ECLOSED: a callback closed the loop, it and the host are
+ *         gone.
  *
  * Thread: owner.
  */

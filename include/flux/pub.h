@@ -13,16 +13,16 @@ struct flux_pub;
 
 /** Start from FLUX_PUB_CFG_INIT. */
 struct flux_pub_cfg {
-	uint32_t size; /**< set by the initialiser */
+	uint32_t size;     /**< set by the initialiser */
 	uint32_t reserved; /**< 0 */
 	/** Room again after FLUX_EAGAIN, or the session came up; once each time. May be NULL. */
 	void (*on_writable)(void *ctx, struct flux_pub *pub);
 	void *ctx;
 };
 
-#define FLUX_PUB_CFG_INIT                                                                          \
-	{                                                                                          \
-		.size = sizeof(struct flux_pub_cfg)                                                \
+#define FLUX_PUB_CFG_INIT                           \
+	{                                           \
+		.size = sizeof(struct flux_pub_cfg) \
 	}
 
 /**

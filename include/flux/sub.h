@@ -19,7 +19,7 @@ enum flux_take {
 
 /** Start from FLUX_SUB_CFG_INIT. */
 struct flux_sub_cfg {
-	uint32_t size; /**< set by the initialiser */
+	uint32_t size;     /**< set by the initialiser */
 	uint32_t reserved; /**< 0 */
 	/**
 	 * One whole message, in order, without a copy; lent until the callback returns. Required. Any call
@@ -30,9 +30,9 @@ struct flux_sub_cfg {
 	void *ctx;
 };
 
-#define FLUX_SUB_CFG_INIT                                                                          \
-	{                                                                                          \
-		.size = sizeof(struct flux_sub_cfg)                                                \
+#define FLUX_SUB_CFG_INIT                           \
+	{                                           \
+		.size = sizeof(struct flux_sub_cfg) \
 	}
 
 /**

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many datagrams a system call, both ways. Messages of the kernel and datagrams of the endpoint are
+ * counted apart: where segmentation offload joins datagrams (GSO, GRO), one message is a run of them.
+ */
+#ifndef FLUX_LOOP_BATCH_H
+#define FLUX_LOOP_BATCH_H
+
+#include <stdbool.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <flux/endpoint.h>
+
+#include "loop/socket.h"
+#include "sys/sockaddr.h"
+
+/* Datagrams received in one turn at most: more would make the host's other events wait. */
+#define FLUX_RX_BATCH 16
+
+/* Room for the kernel's stamp, its drop count and one more. */
+#define FLUX_RX_CONTROL 96
+
+/* Receive buffers, and what recvmmsg() fills in. Allocated once. */
+struct flux_rx_batch {
+	struct flux_rx rx[FLUX_RX_BATCH]; /* what was received, in order */
+	flux_ts arrival[FLUX_RX_BATCH];   /* of each, on flux_clock_wall(); 0: not told */
+	uint32_t max_datagram;            /* longer ones are dropped */
+	uint32_t stride;                  /* bytes from one buffer to the next */
+	struct mmsghdr msgs[FLUX_RX_BATCH];
+	struct iovec iov[FLUX_RX_BATCH];
+	union flux_sockaddr from[FLUX_RX_BATCH];
+	_Alignas(struct cmsghdr) uint8_t control[FLUX_RX_BATCH][FLUX_RX_CONTROL];
+	_Alignas(64) uint8_t buffers[];
+};
+
+/* NULL if the allocator refuses. */
+struct flux_rx_batch *flux_rx_batch_create(const struct flux_mem *mem, uint32_t max_datagram);
+void flux_rx_batch_destroy(struct flux_rx_batch *batch, const struct flux_mem *mem);
+
+/*
+ * One recvmmsg() of up to `max` datagrams (at most FLUX_RX_BATCH) into batch->rx. Returns how many
+ * are good; what is truncated is counted, pending errors of the socket are read and counted. `got` is
+ * how many the kernel had.
+ */
+uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock, uint32_t max,
+			       uint32_t *got);
+
+/* How a send ended. */
+enum flux_tx_end {
+	FLUX_TX_ALL,       /* everything left */
+	FLUX_TX_BLOCKED,   /* EAGAIN: the rest is due again when the socket is writable */
+	FLUX_TX_NO_BUFFERS /* ENOBUFS: one was lost in the kernel; let a moment pass before the rest */
+};
+
+/*
+ * Hand `n` datagrams (at most FLUX_PEEK_MAX) to the kernel. `done` counts those that left or are lost:
+ * an error of one is counted and does not hold up the next. Nothing here is fatal.
+ */
+enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_tx *tx, uint32_t n,
+				    uint32_t *done);
+
+#endif

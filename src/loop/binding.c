@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening and closing a binding, and the calls that go through it to its endpoint. */
+#include "loop/binding.h"
+
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/base/time.h"
+#include "loop/cfg.h"
+#include "sys/clock.h"
+#include "sys/entropy.h"
+#include "sys/resolve.h"
+
+/* Per direction; the kernel grants what net.core.rmem_max and wmem_max allow. */
+#define DEFAULT_BUFFER (4u << 20)
+
+/* The endpoint's own defaults, which are needed here for the room that depends on them. */
+#define DEFAULT_SESSIONS 64
+#define DEFAULT_DATAGRAM 1200
+
+/* Datagrams of a handshake are this long at least, whatever the limit of the rest. */
+#define MIN_RX_DATAGRAM 1500
+
+/* ---- Opening ---- */
+
+static int read_cfg(struct flux_binding_cfg *cfg, struct flux_endpoint_cfg *endpoint,
+		    struct flux_loop *loop, const struct flux_binding_cfg *user)
+{
+	int rc = user ? flux_cfg_copy(cfg, sizeof(*cfg), user) : 0;
+
+	if (rc == 0 && cfg->endpoint)
+		rc = flux_cfg_copy(endpoint, sizeof(*endpoint), cfg->endpoint);
+	if (rc < 0)
+		return flux_cfg_fail(loop, rc);
+	cfg->endpoint = NULL; /* the caller's own; it may be gone after this call */
+	if (!cfg->rcvbuf)
+		cfg->rcvbuf = DEFAULT_BUFFER;
+	if (!cfg->sndbuf)
+		cfg->sndbuf = DEFAULT_BUFFER;
+	if (!endpoint->max_sessions)
+		endpoint->max_sessions = DEFAULT_SESSIONS;
+	if (!endpoint->max_datagram)
+		endpoint->max_datagram = DEFAULT_DATAGRAM;
+	if (cfg->local)
+		endpoint->accept = !cfg->connect_only;
+	return 0;
+}
+
+static int open_socket(struct flux_binding *binding, const char *local)
+{
+	struct flux_loop *loop = binding->loop;
+	struct flux_socket_want want = {
+		.rcvbuf = binding->cfg.rcvbuf,
+		.sndbuf = binding->cfg.sndbuf,
+		.why = loop->detail,
+		.why_cap = sizeof(loop->detail),
+	};
+	int rc = local ? flux_resolve(local, 0, &want.local, loop->detail, sizeof(loop->detail)) : 0;
+
+	return rc < 0 ? rc : flux_socket_open(&binding->sock, &want);
+}
+
+static int open_endpoint(struct flux_binding *binding, struct flux_endpoint_cfg *cfg)
+{
+	static const uint8_t no_seed[sizeof(cfg->seed)];
+	struct flux_loop *loop = binding->loop;
+	char why[128] = "";
+	int rc = 0;
+
+	cfg->rcvbuf = binding->sock.stats.rcvbuf;
+	if (memcmp(cfg->seed, no_seed, sizeof(no_seed)) == 0)
+		rc = flux_entropy_fill(cfg->seed, sizeof(cfg->seed));
+	if (rc < 0)
+		return flux_loop_fail(loop, rc, "no random bytes: getrandom: %s", strerror(-rc));
+	rc = flux_endpoint_create(&binding->ep, cfg, why);
+	if (rc < 0)
+		return flux_loop_fail(loop, rc, "endpoint: %s", why[0] ? why : flux_strerror(rc));
+	return 0;
+}
+
+static int open_room(struct flux_binding *binding, const struct flux_endpoint_cfg *cfg)
+{
+	uint32_t largest = cfg->max_datagram > MIN_RX_DATAGRAM ? cfg->max_datagram : MIN_RX_DATAGRAM;
+
+	binding->rx = flux_rx_batch_create(binding->mem, largest);
+	if (!binding->rx || flux_attachments_init(binding, cfg->max_sessions) < 0)
+		return flux_loop_fail(binding->loop, FLUX_ENOMEM,
+				      "no memory for %u sessions and datagrams of %u bytes",
+				      cfg->max_sessions, cfg->max_datagram);
+	return 0;
+}
+
+static int start_watching(struct flux_binding *binding)
+{
+	struct flux_loop *loop = binding->loop;
+	int rc = loop->ops.watch(loop->host, binding->sock.fd, FLUX_LOOP_IN, binding, &binding->watch);
+
+	if (rc < 0)
+		return flux_loop_fail(loop, rc, "the event loop cannot watch the socket: %s", strerror(-rc));
+	return 0;
+}
+
+static void free_binding(struct flux_binding *binding)
+{
+	const struct flux_mem *mem = binding->mem;
+
+	flux_socket_close(&binding->sock);
+	flux_attachments_fini(binding);
+	flux_endpoint_destroy(binding->ep);
+	flux_rx_batch_destroy(binding->rx, mem);
+	flux_mem_give(mem, binding, 1, sizeof(*binding));
+}
+
+int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
+		      const struct flux_binding_cfg *cfg)
+{
+	struct flux_endpoint_cfg endpoint = { .size = sizeof(endpoint), .mem = loop->mem };
+	struct flux_binding *b;
+	int rc;
+
+	if (!FLUX_OWNED(loop))
+		return FLUX_ETHREAD;
+	if (loop->closing)
+		return flux_loop_fail(loop, FLUX_ECLOSED, "the loop is being closed");
+	b = flux_mem_take_zeroed(loop->mem, 1, sizeof(*b));
+	if (!b)
+		return flux_loop_fail(loop, FLUX_ENOMEM, "no memory for a binding");
+	b->loop = loop;
+	b->mem = loop->mem;
+	b->sock.fd = -1;
+	b->rx_budget = FLUX_RX_BATCH;
+	rc = read_cfg(&b->cfg, &endpoint, loop, cfg);
+	if (rc == 0)
+		rc = open_socket(b, b->cfg.local);
+	if (rc == 0)
+		rc = open_endpoint(b, &endpoint);
+	if (rc == 0)
+		rc = open_room(b, &endpoint);
+	if (rc == 0)
+		rc = start_watching(b);
+	if (rc < 0) {
+		free_binding(b);
+		return rc;
+	}
+	b->cfg.local = NULL; /* the caller's own */
+	flux_list_append(&loop->bindings, &b->on_loop);
+	*binding = b;
+	return 0;
+}
+
+/* ---- Closing ---- */
+
+void flux_binding_close(struct flux_binding *binding)
+{
+	struct flux_loop *loop;
+
+	if (!binding || !FLUX_OWNED(binding->loop) || binding->closing)
+		return;
+	loop = binding->loop;
+	binding->closing = true;
+	binding->stop = true;
+	(void)loop->ops.watch(loop->host, binding->sock.fd, 0, binding, &binding->watch);
+	flux_socket_close(&binding->sock);
+	loop->reap = true;
+	flux_loop_ask(loop);
+}
+
+void flux_binding_sweep(struct flux_binding *binding)
+{
+	void (*on_closed)(void *ctx) = binding->cfg.on_closed;
+	void *ctx = binding->cfg.ctx;
+
+	if (!binding->closing) {
+		flux_attachments_sweep(binding);
+		return;
+	}
+	flux_list_remove(&binding->on_loop);
+	free_binding(binding);
+	if (on_closed)
+		on_closed(ctx);
+}
+
+/* ---- Through to the endpoint ---- */
+
+void flux_binding_touch(struct flux_binding *binding)
+{
+	binding->active = true;
+	flux_loop_ask(binding->loop);
+}
+
+flux_ts flux_binding_now(struct flux_binding *binding)
+{
+	binding->now = flux_ts_max(flux_clock_now(), binding->now);
+	return binding->now;
+}
+
+/* The endpoint's words become the loop's. */
+static int pass(struct flux_binding *binding, int rc)
+{
+	if (rc < 0)
+		return flux_loop_fail(binding->loop, rc, "%s", flux_endpoint_detail(binding->ep));
+	flux_binding_touch(binding);
+	return rc;
+}
+
+int flux_binding_connect(struct flux_binding *binding, const char *peer, flux_sid *sid)
+{
+	struct flux_loop *loop = binding->loop;
+	uint8_t family = binding->sock.family == 4 ? 4 : 0;
+	struct flux_addr addr;
+	int rc;
+
+	if (!FLUX_OWNED(loop))
+		return FLUX_ETHREAD;
+	if (binding->closing)
+		return flux_loop_fail(loop, FLUX_ECLOSED, "the binding is closed");
+	rc = flux_resolve(peer, family, &addr, loop->detail, sizeof(loop->detail));
+	if (rc < 0)
+		return rc;
+	if (addr.family == 0)
+		return flux_loop_fail(loop, FLUX_EINVAL, "\"%s\" names no host to connect to", peer);
+	return pass(binding, flux_endpoint_connect(binding->ep, flux_binding_now(binding), &addr, sid));
+}
+
+int flux_binding_close_session(struct flux_binding *binding, flux_sid sid, flux_ts linger)
+{
+	if (!FLUX_OWNED(binding->loop))
+		return FLUX_ETHREAD;
+	if (binding->closing)
+		return flux_loop_fail(binding->loop, FLUX_ECLOSED, "the binding is closed");
+	return pass(binding, flux_session_close(binding->ep, flux_binding_now(binding), sid, linger));
+}
+
+int flux_binding_abort_session(struct flux_binding *binding, flux_sid sid, uint32_t code, const char *text)
+{
+	if (!FLUX_OWNED(binding->loop))
+		return FLUX_ETHREAD;
+	if (binding->closing)
+		return flux_loop_fail(binding->loop, FLUX_ECLOSED, "the binding is closed");
+	if (binding->reading == sid)
+		binding->stop = true;
+	return pass(binding, flux_session_abort(binding->ep, flux_binding_now(binding), sid, code, text));
+}
+
+void flux_binding_local(const struct flux_binding *binding, struct flux_addr *addr)
+{
+	*addr = binding->sock.local;
+}
+
+void flux_binding_get_stats(const struct flux_binding *binding, struct flux_binding_stats *stats)
+{
+	if (FLUX_OWNED(binding->loop))
+		flux_stats_copy(stats, &binding->sock.stats, sizeof(*stats));
+}
+
+void flux_binding_get_endpoint_stats(const struct flux_binding *binding, struct flux_endpoint_stats *stats)
+{
+	if (FLUX_OWNED(binding->loop))
+		flux_endpoint_get_stats(binding->ep, stats);
+}
+
+int flux_binding_get_session_stats(const struct flux_binding *binding, flux_sid sid,
+				   struct flux_session_stats *stats)
+{
+	return FLUX_OWNED(binding->loop) ? flux_session_get_stats(binding->ep, sid, stats) : FLUX_ETHREAD;
+}

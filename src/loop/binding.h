@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A binding from the inside: an endpoint, its socket, and what modules attached to its sessions.
+ * Split by duty: binding.c opens and closes, turn.c moves datagrams and time, deliver.c hands out
+ * events and messages, attach.c keeps who wants them.
+ */
+#ifndef FLUX_LOOP_BINDING_H
+#define FLUX_LOOP_BINDING_H
+
+#include <stdbool.h>
+
+#include <flux/binding.h>
+#include <flux/sub.h>
+
+#include "core/base/list.h"
+#include "loop/batch.h"
+#include "loop/loop.h"
+#include "loop/socket.h"
+
+/*
+ * What a module hangs on a session (publication, subscription): the head of its handle. It may go at
+ * any time, inside callbacks too; its memory stays until no callback is on the stack.
+ */
+struct flux_attachment {
+	struct flux_binding *binding;
+	flux_sid sid;                 /* 0: every session without a reader of its own */
+	bool gone;                    /* detached: no more calls, skip it */
+	struct flux_attachment *next; /* in its bucket; stays valid after it is gone */
+	struct flux_attachment *next_gone;
+	size_t bytes; /* of the whole handle, for the allocator */
+	/* NULL: does not read. */
+	enum flux_take (*on_message)(struct flux_attachment *att, flux_sid sid, const struct flux_msg *msg);
+	/* NULL: does not want events. Called after the binding's own. */
+	void (*on_event)(struct flux_attachment *att, const struct flux_event *event);
+};
+
+struct flux_binding {
+	struct flux_node on_loop;
+	struct flux_loop *loop;
+	struct flux_binding_cfg cfg;
+	const struct flux_mem *mem;
+	struct flux_endpoint *ep;
+	struct flux_socket sock;
+	struct flux_rx_batch *rx;
+	void *watch; /* the adapter's */
+
+	/* turn.c */
+	flux_ts now;          /* the last time the endpoint was told */
+	flux_ts wall_offset;  /* the wall's clock less ours, when last compared */
+	uint32_t rx_budget;   /* datagrams a turn, so that a turn lasts FLUX_RX_TURN at most */
+	uint32_t tx_failures; /* ENOBUFS in a row */
+	flux_ts tx_resume;    /* nothing is sent before, after ENOBUFS */
+	bool tx_blocked;      /* nothing is sent before the socket is writable */
+	bool active;          /* look at it this turn */
+	bool closing;         /* closed: no callback but on_closed, ends when none is on the stack */
+
+	/* deliver.c */
+	flux_sid reading; /* whose messages are being handed out; 0: nobody's */
+	bool stop;        /* who reads, or whether, has changed: ask again before the next message */
+
+	/* attach.c */
+	struct flux_attachment **buckets; /* by session; about as many as sessions */
+	uint32_t n_buckets;               /* a power of two */
+	struct flux_attachment *gone;
+	flux_sid *paused; /* sessions that nobody reads now */
+	uint32_t n_paused, max_paused;
+};
+
+/* ---- binding.c ---- */
+
+/* If it was closed, end it: the last callback. Else free what was detached. No callback is running. */
+void flux_binding_sweep(struct flux_binding *binding);
+/* The endpoint may have something to do: have a turn. */
+void flux_binding_touch(struct flux_binding *binding);
+/* Read the clock, never before what the endpoint was told last. */
+flux_ts flux_binding_now(struct flux_binding *binding);
+
+/* ---- turn.c ---- */
+
+/* The socket is ready: receive and deliver, or go on sending. */
+void flux_binding_on_fd(struct flux_binding *binding, uint32_t events);
+/* First half of a turn: what time does, and what was left to deliver. */
+void flux_binding_advance(struct flux_binding *binding, flux_ts now);
+/* Second half: send what is due, within the budget. */
+void flux_binding_flush(struct flux_binding *binding);
+/* When it needs a turn by itself. */
+flux_ts flux_binding_deadline(const struct flux_binding *binding);
+
+/* ---- deliver.c ---- */
+
+/* Hand out events and messages, for a turn's time. What is left comes in the next turn. */
+void flux_binding_deliver(struct flux_binding *binding);
+
+/* ---- attach.c ---- */
+
+/* Make room for `max_sessions`. Returns 0 or FLUX_ENOMEM. */
+int flux_attachments_init(struct flux_binding *binding, uint32_t max_sessions);
+/* Free every attachment and the room; an uninitialised one is left alone. */
+void flux_attachments_fini(struct flux_binding *binding);
+/* Free those that are gone. */
+void flux_attachments_sweep(struct flux_binding *binding);
+/*
+ * A handle of `bytes` whose first member is a struct flux_attachment, cleared. Returns 0; FLUX_ENOMEM;
+ * FLUX_ECLOSED if there is no such session; FLUX_EBUSY if it should read and another does.
+ */
+int flux_attachment_create(struct flux_attachment **att, struct flux_binding *binding, flux_sid sid,
+			   size_t bytes, bool reads);
+/* Detach; the memory goes when no callback is on the stack. */
+void flux_attachment_destroy(struct flux_attachment *att);
+/* The bucket of a session (or of 0): others and gone ones are among them. */
+struct flux_attachment *flux_attachment_first(const struct flux_binding *binding, flux_sid sid);
+/* Who reads a session: its own reader, else the one for all; NULL: nobody. */
+struct flux_attachment *flux_attachment_reader(const struct flux_binding *binding, flux_sid sid);
+
+/* Stop reading a session until somebody resumes it, or a reader is attached. */
+void flux_binding_pause(struct flux_binding *binding, flux_sid sid);
+void flux_binding_resume(struct flux_binding *binding, flux_sid sid);
+/* The session is gone. */
+void flux_binding_forget(struct flux_binding *binding, flux_sid sid);
+
+#endif

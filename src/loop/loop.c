@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The turn: what a host's loop calls, and in which order its bindings get their share. Callbacks are
+ * entered from here only, one at a time; whatever they close ends when the last of them has returned.
+ */
+#include "loop/loop.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/base/time.h"
+#include "loop/binding.h"
+#include "loop/cfg.h"
+#include "sys/clock.h"
+
+/* Its address is a name of the thread, got without a system call. */
+static _Thread_local char this_thread;
+
+#ifdef FLUX_DEBUG
+static _Thread_local char trespass[FLUX_LOOP_DETAIL];
+
+bool flux_loop_owned(const struct flux_loop *loop, const char *function)
+{
+	if (loop->owner == &this_thread)
+		return true;
+	snprintf(trespass, sizeof(trespass), "%s() was called from a thread that does not turn this loop",
+		 function);
+	return false;
+}
+#endif
+
+const char *flux_loop_detail(const struct flux_loop *loop)
+{
+#ifdef FLUX_DEBUG
+	if (loop->owner != &this_thread)
+		return trespass;
+#endif
+	return loop->detail;
+}
+
+int flux_loop_fail(struct flux_loop *loop, int code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(loop->detail, sizeof(loop->detail), format, args);
+	va_end(args);
+	return code;
+}
+
+int flux_cfg_fail(struct flux_loop *loop, int code)
+{
+	if (code == FLUX_E2BIG)
+		return flux_loop_fail(loop, code, "the configuration sets a member that version %s lacks",
+				      flux_version());
+	return flux_loop_fail(loop, code, "the configuration's size is not set: start from its initialiser");
+}
+
+int flux_loop_create(struct flux_loop **loop, const struct flux_loop_ops *ops, void *host,
+		     const struct flux_mem *mem)
+{
+	struct flux_loop_ops known = { 0 };
+	struct flux_loop *l;
+	int rc = flux_cfg_copy(&known, sizeof(known), ops);
+
+	if (rc < 0)
+		return rc;
+	if (!known.watch || !known.rearm || !known.close)
+		return FLUX_EINVAL;
+	if (!mem)
+		mem = &flux_mem_libc;
+	l = flux_mem_take_zeroed(mem, 1, sizeof(*l));
+	if (!l)
+		return FLUX_ENOMEM;
+	l->ops = known;
+	l->host = host;
+	l->mem = mem;
+	l->owner = &this_thread;
+	flux_list_init(&l->bindings);
+	*loop = l;
+	return 0;
+}
+
+void *flux_loop_host(const struct flux_loop *loop, const struct flux_loop_ops *ops)
+{
+	return loop && loop->ops.close == ops->close ? loop->host : NULL;
+}
+
+flux_ts flux_loop_now(void)
+{
+	return flux_clock_now();
+}
+
+void flux_loop_ask(struct flux_loop *loop)
+{
+	if (loop->turning) {
+		loop->again = true;
+	} else if (!loop->asked) {
+		loop->asked = true;
+		loop->ops.rearm(loop->host);
+	}
+}
+
+/* End the bindings that were closed. Their last callbacks may close more. */
+static void reap(struct flux_loop *loop)
+{
+	while (loop->reap) {
+		struct flux_node *node = loop->bindings.head.next;
+
+		loop->reap = false;
+		while (node != &loop->bindings.head) {
+			struct flux_binding *binding = FLUX_CONTAINER(node, struct flux_binding, on_loop);
+
+			node = node->next;
+			flux_binding_sweep(binding);
+		}
+	}
+}
+
+static void close_bindings(struct flux_loop *loop)
+{
+	struct flux_node *node = loop->bindings.head.next;
+
+	for (; node != &loop->bindings.head; node = node->next)
+		flux_binding_close(FLUX_CONTAINER(node, struct flux_binding, on_loop));
+}
+
+/* Callbacks may come from here on. A loop belongs to the thread that turns it. */
+static void enter(struct flux_loop *loop)
+{
+	loop->owner = &this_thread;
+	loop->busy = true;
+}
+
+/* No callback is on the stack any more. Returns false if the loop is gone. */
+static bool leave(struct flux_loop *loop)
+{
+	reap(loop);
+	loop->turning = false;
+	loop->busy = false;
+	if (!loop->closing)
+		return true;
+	loop->ops.close(loop->host);
+	flux_mem_give(loop->mem, loop, 1, sizeof(*loop));
+	return false;
+}
+
+void flux_loop_close(struct flux_loop *loop)
+{
+	if (!loop || !FLUX_OWNED(loop) || loop->closing)
+		return;
+	loop->closing = true;
+	close_bindings(loop);
+	if (loop->busy)
+		return;
+	enter(loop);
+	leave(loop);
+}
+
+void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events)
+{
+	/* A host that runs its loop inside one of our callbacks: what is level-triggered comes again. */
+	if (loop->busy)
+		return;
+	enter(loop);
+	flux_binding_on_fd(tag, events);
+	leave(loop);
+}
+
+int flux_loop_on_turn(struct flux_loop *loop)
+{
+	struct flux_node *node;
+	flux_ts now;
+
+	if (loop->busy)
+		return 0;
+	enter(loop);
+	loop->asked = false;
+	loop->again = false;
+	loop->turning = true;
+	now = flux_clock_now();
+	/* Two rounds, so that what a callback of one binding sends on another leaves in this turn. */
+	for (node = loop->bindings.head.next; node != &loop->bindings.head; node = node->next)
+		flux_binding_advance(FLUX_CONTAINER(node, struct flux_binding, on_loop), now);
+	for (node = loop->bindings.head.next; node != &loop->bindings.head; node = node->next)
+		flux_binding_flush(FLUX_CONTAINER(node, struct flux_binding, on_loop));
+	if (!leave(loop))
+		return FLUX_ECLOSED;
+	return loop->again || flux_loop_deadline(loop) <= flux_clock_now();
+}
+
+flux_ts flux_loop_deadline(const struct flux_loop *loop)
+{
+	const struct flux_node *node = loop->bindings.head.next;
+	flux_ts due = FLUX_NEVER;
+
+	for (; node != &loop->bindings.head; node = node->next)
+		due = flux_ts_min(due, flux_binding_deadline(
+					       FLUX_CONTAINER(node, struct flux_binding, on_loop)));
+	return due;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* A loop from the inside: its bindings, whether a callback is running, and the words of the last error. */
+#ifndef FLUX_LOOP_LOOP_H
+#define FLUX_LOOP_LOOP_H
+
+#include <stdbool.h>
+
+#include <flux/loop.h>
+
+#include "core/base/list.h"
+
+#define FLUX_LOOP_DETAIL 320
+
+struct flux_loop {
+	struct flux_loop_ops ops;
+	void *host;
+	const struct flux_mem *mem;
+	struct flux_list bindings;
+	const void *owner; /* names the thread that turns the loop */
+	bool busy;         /* inside on_fd, on_turn or the end: callbacks may be on the stack */
+	bool turning;      /* inside on_turn, where rearm would be answered too soon */
+	bool asked;        /* ops.rearm was called and its turn has not come */
+	bool again;        /* work came up inside the turn */
+	bool reap;         /* a closed binding waits for its end */
+	bool closing;      /* flux_loop_close() was called inside a callback */
+	char detail[FLUX_LOOP_DETAIL];
+};
+
+/* Have a turn run soon. */
+void flux_loop_ask(struct flux_loop *loop);
+
+/* Keep the words of an error. Returns `code`. */
+int flux_loop_fail(struct flux_loop *loop, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for what flux_cfg_copy() refused. */
+int flux_cfg_fail(struct flux_loop *loop, int code);
+
+/*
+ * Whether the caller's thread owns the loop. Checked by debug builds only: if not, the words that
+ * flux_loop_detail() has for that thread name `function`.
+ */
+#ifdef FLUX_DEBUG
+#define FLUX_OWNED(loop) flux_loop_owned(loop, __func__)
+bool flux_loop_owned(const struct flux_loop *loop, const char *function);
+#else
+#define FLUX_OWNED(loop) ((void)(loop), true)
+#endif
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* One UDP socket: opening it, what the kernel granted of its options, and its error queue. */
+#ifndef FLUX_LOOP_SOCKET_H
+#define FLUX_LOOP_SOCKET_H
+
+#include <flux/binding.h>
+
+struct flux_socket {
+	int fd;                 /* -1: closed */
+	uint8_t family;         /* 4, or 6, which speaks to IPv4 by mapped addresses */
+	struct flux_addr local; /* with the real port */
+	struct flux_binding_stats stats;
+};
+
+/* What to open. */
+struct flux_socket_want {
+	struct flux_addr local; /* family 0: every address, IPv4 and IPv6 if the host has it */
+	uint32_t rcvbuf, sndbuf;
+	char *why; /* [out] the words of an error, or of a buffer that is smaller than wanted */
+	size_t why_cap;
+};
+
+/*
+ * Open, bind and set every option that helps; one that the kernel lacks is done without. Returns 0 or
+ * a negative errno value with its words; on failure `sock` is left closed.
+ */
+int flux_socket_open(struct flux_socket *sock, const struct flux_socket_want *want);
+
+/* Close; a closed one is left alone. */
+void flux_socket_close(struct flux_socket *sock);
+
+/*
+ * Empty the error queue: ICMP answers and the kernel's own complaints, which keep the socket "ready"
+ * until they are read. They are counted; what they mean for a session, its timers find out.
+ */
+void flux_socket_read_errors(struct flux_socket *sock);
+
+#endif

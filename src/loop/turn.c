@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* A binding's share of a turn: datagrams in, time, datagrams out, each within its budget. */
+#include "core/base/time.h"
+#include "loop/binding.h"
+#include "sys/clock.h"
+
+/* A receiving turn lasts about this long at most; the number of datagrams follows what they cost. */
+#define RX_TIME FLUX_US(32)
+
+/* Datagrams whose arrival lies within this are handed over at one time. */
+#define RX_SPREAD FLUX_US(100)
+
+/* A jump of the wall's clock: arrival stamps of that turn mean nothing. */
+#define WALL_JUMP FLUX_MS(1)
+
+/* Datagrams sent in one turn at most. */
+#define TX_BUDGET 64
+
+/* The first pause after ENOBUFS; it doubles up to 32 times as long. */
+#define TX_PAUSE           FLUX_MS(2)
+#define TX_PAUSE_DOUBLINGS 5
+
+/* ---- In ---- */
+
+/*
+ * How far the wall's clock is ahead of ours; `steady` tells whether that is what it was, so that the
+ * kernel's stamps can be told on our clock.
+ */
+static flux_ts read_wall_offset(struct flux_binding *binding, bool *steady)
+{
+	flux_ts offset = flux_clock_wall() - flux_clock_now(); /* wraps like the subtraction below */
+	flux_ts moved = offset - binding->wall_offset;
+
+	*steady = moved < WALL_JUMP || -moved < WALL_JUMP;
+	binding->wall_offset = offset;
+	return offset;
+}
+
+/*
+ * Give datagrams to the endpoint with the time they arrived, which a busy host may be long past: else
+ * its pauses would look like round trips. Time never runs back, and datagrams of about one time go
+ * together.
+ */
+static void hand_over(struct flux_binding *binding, uint32_t n, flux_ts now)
+{
+	const struct flux_rx_batch *rx = binding->rx;
+	flux_ts at[FLUX_RX_BATCH];
+	bool steady;
+	flux_ts offset = read_wall_offset(binding, &steady);
+	uint32_t first, end;
+
+	for (uint32_t i = 0; i < n; i++) {
+		at[i] = steady && rx->arrival[i] ? rx->arrival[i] - offset : now;
+		at[i] = flux_ts_clamp(at[i], i ? at[i - 1] : binding->now, now);
+	}
+	for (first = 0; first < n; first = end) {
+		for (end = first + 1; end < n && at[end] - at[first] < RX_SPREAD; end++)
+			;
+		flux_endpoint_receive(binding->ep, at[end - 1], rx->rx + first, end - first);
+	}
+	binding->now = at[n - 1];
+}
+
+/* Half as many next time if this took too long; more again when a full turn was short. */
+static void adapt_budget(struct flux_binding *binding, uint32_t got, flux_ts took)
+{
+	if (took > RX_TIME && binding->rx_budget > 1)
+		binding->rx_budget /= 2;
+	else if (took < RX_TIME / 2 && got == binding->rx_budget && got < FLUX_RX_BATCH)
+		binding->rx_budget *= 2;
+}
+
+static void receive(struct flux_binding *binding)
+{
+	flux_ts start = flux_clock_now();
+	uint32_t got;
+	uint32_t n = flux_rx_batch_receive(binding->rx, &binding->sock, binding->rx_budget, &got);
+
+	if (n > 0)
+		hand_over(binding, n, flux_ts_max(flux_clock_now(), binding->now));
+	flux_binding_deliver(binding);
+	flux_endpoint_settle(binding->ep);
+	adapt_budget(binding, got, flux_ts_since(flux_clock_now(), start));
+}
+
+/* ---- Out ---- */
+
+static int watch(struct flux_binding *binding, uint32_t events)
+{
+	struct flux_loop *loop = binding->loop;
+
+	return loop->ops.watch(loop->host, binding->sock.fd, events, binding, &binding->watch);
+}
+
+/* Nothing is sent for a moment: to wait for "writable" would not wait at all. */
+static void back_off(struct flux_binding *binding, flux_ts now)
+{
+	binding->tx_resume = now + (TX_PAUSE << binding->tx_failures);
+	if (binding->tx_failures < TX_PAUSE_DOUBLINGS)
+		binding->tx_failures++;
+}
+
+static void wait_writable(struct flux_binding *binding, flux_ts now)
+{
+	if (watch(binding, FLUX_LOOP_IN | FLUX_LOOP_OUT) < 0)
+		back_off(binding, now);
+	else
+		binding->tx_blocked = true;
+}
+
+/* One peek and what the kernel takes of it. Returns how many are done with. */
+static uint32_t send_some(struct flux_binding *binding, uint32_t budget)
+{
+	flux_ts now = flux_binding_now(binding);
+	uint32_t tokens[FLUX_PEEK_MAX];
+	const struct flux_tx *tx;
+	uint32_t n = flux_endpoint_peek(binding->ep, now, &tx);
+	uint32_t done;
+	enum flux_tx_end end;
+
+	if (n == 0)
+		return 0;
+	end = flux_tx_batch_send(&binding->sock, tx, n < budget ? n : budget, &done);
+	for (uint32_t i = 0; i < done; i++)
+		tokens[i] = tx[i].token;
+	flux_endpoint_commit(binding->ep, now, done);
+	flux_endpoint_retire(binding->ep, tokens, done); /* the kernel has its own copy */
+	if (end == FLUX_TX_ALL)
+		binding->tx_failures = 0;
+	else if (end == FLUX_TX_BLOCKED)
+		wait_writable(binding, now);
+	else
+		back_off(binding, now);
+	return done;
+}
+
+static void send_due(struct flux_binding *binding)
+{
+	const struct flux_tx *tx;
+	uint32_t budget = TX_BUDGET;
+
+	while (budget > 0 && !binding->tx_blocked && binding->tx_resume == 0) {
+		uint32_t done = send_some(binding, budget);
+
+		if (done == 0)
+			return;
+		budget -= done;
+	}
+	if (budget == 0 && flux_endpoint_peek(binding->ep, binding->now, &tx) > 0)
+		flux_binding_touch(binding);
+}
+
+/* ---- The turn ---- */
+
+void flux_binding_on_fd(struct flux_binding *binding, uint32_t events)
+{
+	if (binding->closing)
+		return;
+	if ((events & FLUX_LOOP_OUT) && binding->tx_blocked) {
+		binding->tx_blocked = false;
+		(void)watch(binding, FLUX_LOOP_IN); /* less than before: nothing to refuse */
+	}
+	if (events & FLUX_LOOP_IN)
+		receive(binding);
+	if (!binding->closing)
+		flux_binding_touch(binding);
+}
+
+void flux_binding_advance(struct flux_binding *binding, flux_ts now)
+{
+	if (binding->closing)
+		return;
+	if (binding->tx_resume != 0 && now >= binding->tx_resume) {
+		binding->tx_resume = 0;
+		binding->active = true;
+	}
+	if (now >= flux_endpoint_deadline(binding->ep)) {
+		binding->now = flux_ts_max(now, binding->now);
+		flux_endpoint_expire(binding->ep, binding->now);
+		binding->active = true;
+	}
+	if (binding->active)
+		flux_binding_deliver(binding);
+}
+
+void flux_binding_flush(struct flux_binding *binding)
+{
+	if (binding->closing || !binding->active)
+		return;
+	binding->active = false;
+	send_due(binding);
+	flux_binding_deliver(binding); /* what came of sending */
+}
+
+flux_ts flux_binding_deadline(const struct flux_binding *binding)
+{
+	flux_ts due;
+
+	if (binding->closing)
+		return FLUX_NEVER;
+	due = flux_endpoint_deadline(binding->ep);
+	return binding->tx_resume ? flux_ts_min(due, binding->tx_resume) : due;
+}

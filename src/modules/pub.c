@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Publications: a handle on one session to send into, which asks for a turn whenever there is something. */
+#include <flux/pub.h>
+
+#include "loop/binding.h"
+#include "loop/cfg.h"
+
+struct flux_pub {
+	struct flux_attachment att; /* first */
+	struct flux_pub_cfg cfg;
+};
+
+static void on_event(struct flux_attachment *att, const struct flux_event *event)
+{
+	struct flux_pub *pub = (struct flux_pub *)att;
+
+	if (event->type == FLUX_EVENT_UP || event->type == FLUX_EVENT_WRITABLE)
+		pub->cfg.on_writable(pub->cfg.ctx, pub);
+}
+
+int flux_pub_open(struct flux_pub **pub, struct flux_binding *binding, flux_sid sid,
+		  const struct flux_pub_cfg *cfg)
+{
+	struct flux_pub_cfg known = FLUX_PUB_CFG_INIT;
+	struct flux_attachment *att;
+	struct flux_pub *p;
+	int rc;
+
+	if (!FLUX_OWNED(binding->loop))
+		return FLUX_ETHREAD;
+	rc = cfg ? flux_cfg_copy(&known, sizeof(known), cfg) : 0;
+	if (rc < 0)
+		return flux_cfg_fail(binding->loop, rc);
+	if (sid == 0)
+		return flux_loop_fail(binding->loop, FLUX_ECLOSED, "session 0 is no session");
+	rc = flux_attachment_create(&att, binding, sid, sizeof(*p), false);
+	if (rc < 0)
+		return rc;
+	p = (struct flux_pub *)att;
+	p->cfg = known;
+	if (known.on_writable)
+		att->on_event = on_event;
+	*pub = p;
+	return 0;
+}
+
+void flux_pub_close(struct flux_pub *pub)
+{
+	if (pub && FLUX_OWNED(pub->att.binding->loop))
+		flux_attachment_destroy(&pub->att);
+}
+
+/* 0 if the caller may go on to the session; else what to return. */
+static int check(const struct flux_pub *pub)
+{
+	if (pub->att.gone)
+		return flux_loop_fail(pub->att.binding->loop, FLUX_ECLOSED, "the publication is closed");
+	if (pub->att.binding->closing)
+		return flux_loop_fail(pub->att.binding->loop, FLUX_ECLOSED, "the binding is closed");
+	return 0;
+}
+
+/* The endpoint's words become the loop's; "not now" is no error to speak of. */
+static int pass(const struct flux_pub *pub, int rc)
+{
+	struct flux_binding *binding = pub->att.binding;
+
+	if (rc < 0 && rc != FLUX_EAGAIN)
+		return flux_loop_fail(binding->loop, rc, "%s", flux_endpoint_detail(binding->ep));
+	return rc;
+}
+
+int flux_pub_send(struct flux_pub *pub, const void *data, uint32_t len)
+{
+	struct flux_binding *binding = pub->att.binding;
+	int rc;
+
+	if (!FLUX_OWNED(binding->loop))
+		return FLUX_ETHREAD;
+	rc = check(pub);
+	if (rc < 0)
+		return rc;
+	rc = flux_session_send(binding->ep, pub->att.sid, data, len);
+	if (rc == 0)
+		flux_binding_touch(binding);
+	return pass(pub, rc);
+}
+
+int flux_pub_claim(struct flux_pub *pub, uint32_t len, struct flux_claim *claim)
+{
+	int rc;
+
+	if (!FLUX_OWNED(pub->att.binding->loop))
+		return FLUX_ETHREAD;
+	rc = check(pub);
+	if (rc < 0)
+		return rc;
+	return pass(pub, flux_session_claim(pub->att.binding->ep, pub->att.sid, len, claim));
+}
+
+int flux_pub_publish(struct flux_pub *pub, uint32_t len)
+{
+	struct flux_binding *binding = pub->att.binding;
+	int rc;
+
+	if (!FLUX_OWNED(binding->loop))
+		return FLUX_ETHREAD;
+	rc = check(pub);
+	if (rc < 0)
+		return rc;
+	rc = flux_session_publish(binding->ep, pub->att.sid, len);
+	if (rc == 0)
+		flux_binding_touch(binding);
+	return pass(pub, rc);
+}
+
+void flux_pub_abort(struct flux_pub *pub)
+{
+	struct flux_binding *binding = pub->att.binding;
+
+	if (!FLUX_OWNED(binding->loop) || check(pub) < 0)
+		return;
+	flux_session_abort_claim(binding->ep, pub->att.sid);
+	flux_binding_touch(binding); /* what was sent behind it may go */
+}
+
+uint32_t flux_pub_max_message(const struct flux_pub *pub)
+{
+	struct flux_binding *binding = pub->att.binding;
+
+	return FLUX_OWNED(binding->loop) ? flux_session_max_message(binding->ep, pub->att.sid) : 0;
+}
+
+uint32_t flux_pub_max_claim(const struct flux_pub *pub)
+{
+	struct flux_binding *binding = pub->att.binding;
+
+	return FLUX_OWNED(binding->loop) ? flux_session_max_claim(binding->ep, pub->att.sid) : 0;
+}
+
+flux_sid flux_pub_sid(const struct flux_pub *pub)
+{
+	return pub->att.sid;
+}
