@@ -116,7 +116,7 @@ rr()
 	fi
 	"$bench/flux_rr" --seconds $((seconds * 2)) "$to" >"$tmp/$name.json" || exit 1
 	kill $server
-	[ $# -eq 0 ] || kill $relay
+	[ $# -eq 0 ] || kill "$relay"
 	wait
 	pids=
 }
