@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Two evhttp services pass a file over Flux, through a relay that loses 2 % of all datagrams and delays
-# each by 5 ms, while the receiver's pages go on being served. Usage: demo.sh BUILD_DIR
+# each by 5 ms, while the receiver's pages go on being served. Usage: demo.sh BUILD_DIR [LINES]
 #
 # Exit status 0 only if the file arrived equal and datagrams really were lost on the way.
 
 set -u
-build=${1:?usage: demo.sh BUILD_DIR}
+build=${1:?usage: demo.sh BUILD_DIR [LINES]}
+lines=${2:-10000000} # of the file: its content is the numbers from 1 to this one, 75 MiB
 loss=0.02
 delay_ms=5
 limit_s=50
@@ -68,7 +69,7 @@ for program in tools/fluxrelay examples/service examples/probe; do
 	[ -x "$build/$program" ] || die "$build/$program is missing: run make first"
 done
 
-seq 1 10000000 >"$tmp/file" || die "cannot write $tmp/file"
+seq 1 "$lines" >"$tmp/file" || die "cannot write $tmp/file"
 size=$(wc -c <"$tmp/file")
 : >"$tmp/copy"
 
