@@ -166,6 +166,8 @@ enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_
 		stats->tx_syscalls++;
 		if (rc > 0) {
 			*done += (uint32_t)rc;
+			if (*done < n)
+				flux_socket_read_errors(sock); /* what stopped it is not told */
 			again = false;
 			continue;
 		}
