@@ -25,6 +25,7 @@ static struct sim_session *session_new(struct sim_host *host, flux_sid sid, cons
 	if (!session)
 		abort();
 	session->host = host;
+	session->life = host->life;
 	session->app = host->app;
 	if (!session->app.read_batch || session->app.read_batch > READ_MAX)
 		session->app.read_batch = 16;
@@ -206,6 +207,8 @@ struct sim_session *sim_connect_addr(struct sim_host *from, const struct flux_ad
 		return NULL;
 	}
 	session = session_new(from, sid, to);
+	from->may_allocate = true;
+	sim_oracle_proven(session);
 	if (out)
 		session->tx = sim_stream_add(sim, out);
 	if (out && back) {
@@ -386,7 +389,7 @@ static void on_up(struct sim_host *host, const struct flux_event *event)
 	session->up = true;
 	session->up_at = host->sim->now;
 	session->blocked = false;
-	sim_oracle_up(session);
+	sim_oracle_proven(session);
 	pump(session);
 }
 
@@ -403,6 +406,9 @@ static void on_eos(struct sim_session *session)
 {
 	if (session->eos)
 		sim_violate(session->host->sim, SIM_EOS, "EOS twice");
+	if (session->rx && session->rx->delivered < session->rx->accepted)
+		sim_violate(session->host->sim, SIM_EOS, "EOS after %" PRIu64 " of %" PRIu64 " messages",
+			    session->rx->delivered, session->rx->accepted);
 	session->eos = true;
 	if (session->app.close_eos && !session->closing)
 		sim_session_close(session, session->app.close_linger);

@@ -50,6 +50,7 @@ struct sim_session {
 	struct sim_stream *tx, *rx; /* NULL: none, or not known yet */
 	struct flux_addr peer;
 	flux_sid sid;
+	uint32_t life;                  /* of the host */
 	flux_ts born, up_at, closed_at; /* world time; 0: not yet */
 	bool incoming, up, blocked, eos, closing, closed, crashed, paused, held;
 	uint32_t read_since_pause;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/endpoint/check.h"
 #include "core/wire/crc32c.h"
 #include "tests/sim/oracle_flow.h"
 
@@ -367,6 +368,7 @@ void sim_oracle_disturbed(struct sim_host *host)
 
 	oracle->disturbed[host->index] = host->life > 1 || host->turns > 0;
 	oracle->dropped[host->index] = 0;
+	oracle->allocations[host->index] = host->memory.calls;
 	if (!host->ep)
 		memset(oracle->proven[host->index], 0, sizeof(oracle->proven[host->index]));
 	for (struct wire_session *s = oracle->sessions; s; s = s->next) {
@@ -379,8 +381,7 @@ void sim_oracle_disturbed(struct sim_host *host)
 	}
 }
 
-/* The peer of a host that we connect to is proven: we asked first. */
-void sim_oracle_up(struct sim_session *session)
+void sim_oracle_proven(struct sim_session *session)
 {
 	struct sim *sim = session->host->sim;
 	const struct sim_host *peer = sim_host_at(sim, &session->peer);
@@ -389,30 +390,28 @@ void sim_oracle_up(struct sim_session *session)
 		sim->oracle->proven[session->host->index][peer->index] = true;
 }
 
-/* The one session on the wire that this application session can be, or NULL if there are several. */
-static struct wire_session *only_wire_session(const struct sim_session *session, int *which)
+/* The application's session as the wire shows it; NULL until a WELCOME was seen. */
+static struct wire_session *wire_of(const struct sim_session *session, int *which)
 {
-	const struct sim_host *peer = sim_host_at(session->host->sim, &session->peer);
-	struct wire_session *found = NULL;
+	struct wire_session *s = session->host->sim->oracle->sessions;
 
-	for (struct wire_session *s = session->host->sim->oracle->sessions; s; s = s->next) {
-		for (int i = 0; i < 2; i++) {
-			if (s->end[i].host != session->host || s->end[!i].host != peer)
-				continue;
-			if (found)
-				return NULL;
-			found = s;
-			*which = i;
+	for (; s; s = s->next) {
+		for (*which = 0; *which < 2; ++*which) {
+			const struct end *end = &s->end[*which];
+
+			/* A session's name is the id that packets to it carry. */
+			if (end->host == session->host && end->life == session->life && end->cid == session->sid)
+				return s;
 		}
 	}
-	return found;
+	return NULL;
 }
 
 static void check_timed_out(struct sim_session *session)
 {
 	struct sim *sim = session->host->sim;
 	int which;
-	const struct wire_session *s = only_wire_session(session, &which);
+	const struct wire_session *s = wire_of(session, &which);
 
 	if (!session->app.may_time_out)
 		sim_violate(sim, SIM_IDLE, "host %u: timed out", session->host->index);
@@ -427,7 +426,7 @@ static void check_undelivered(struct sim_session *session)
 {
 	struct sim *sim = session->host->sim;
 	int which;
-	const struct wire_session *s = only_wire_session(session, &which);
+	const struct wire_session *s = wire_of(session, &which);
 
 	if (session->reason == 0 && session->undelivered)
 		sim_violate(sim, SIM_CLOSE, "closed well with %" PRIu64 " messages undelivered",
@@ -464,7 +463,7 @@ static void check_silence(const struct sim_session *session)
 {
 	struct sim *sim = session->host->sim;
 	int which;
-	const struct wire_session *s = only_wire_session(session, &which);
+	const struct wire_session *s = wire_of(session, &which);
 	flux_ts slack;
 
 	if (!s || !s->idle_timeout)
@@ -478,7 +477,7 @@ static void check_silence(const struct sim_session *session)
 static void measure(const struct sim_session *session)
 {
 	int which;
-	struct wire_session *s = only_wire_session(session, &which);
+	struct wire_session *s = wire_of(session, &which);
 	struct flux_session_stats stats = sim_session_stats(session);
 
 	if (!s || !stats.size)
@@ -497,15 +496,29 @@ static void check_allocations(struct sim_host *host)
 	host->may_allocate = false;
 }
 
+static void check_endpoint(struct sim_host *host)
+{
+	const char *bad;
+
+	if (host->turns % host->sim->check_every)
+		return;
+	bad = flux_endpoint_check(host->ep);
+	if (bad)
+		sim_violate(host->sim, SIM_CHECK, "host %u: %s", host->index, bad);
+}
+
 void sim_oracle_turn(struct sim_host *host)
 {
 	uint32_t sessions = 0;
 
 	check_allocations(host);
-	for (const struct sim_session *s = host->sessions; s && sessions < 4; s = s->next) {
+	check_endpoint(host);
+	for (const struct sim_session *s = host->sessions; s; s = s->next) {
 		if (!s->up || s->closed || s->crashed)
 			continue;
-		sessions++;
+		/* Of very many sessions each is looked at now and then. */
+		if (sessions++ > 3 && host->turns % 16)
+			break;
 		check_silence(s);
 		measure(s);
 	}

@@ -21,8 +21,8 @@ void sim_oracle_fed(struct sim_host *host, const struct sim_packet *packet);
 void sim_oracle_fed_all(struct sim_host *host);
 /* A turn is over. */
 void sim_oracle_turn(struct sim_host *host);
-/* A session is up or closed. */
-void sim_oracle_up(struct sim_session *session);
+/* The session's peer answers there: we asked it first, or it has proven itself. */
+void sim_oracle_proven(struct sim_session *session);
 void sim_oracle_closed(struct sim_session *session);
 /* The host starts, stops, or its clock steps: what was learnt of its time is void. */
 void sim_oracle_disturbed(struct sim_host *host);
