@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #if defined(__GNUC__)
-#define FLUX_API __attribute__((visibility("default")))
+#define FLUX_API        __attribute__((visibility("default")))
 #define FLUX_MUST_CHECK __attribute__((warn_unused_result))
 #else
 #define FLUX_API
@@ -21,7 +21,7 @@ extern "C" {
 #define FLUX_VERSION_MAJOR 0
 #define FLUX_VERSION_MINOR 1
 #define FLUX_VERSION_PATCH 0
-#define FLUX_VERSION "0.1.0"
+#define FLUX_VERSION       "0.1.0"
 
 /**
  * The version of the library that runs, which may be newer than the header compiled against.
@@ -41,7 +41,7 @@ typedef uint64_t flux_ts;
 
 #define FLUX_US(n) ((flux_ts)(n)*1000u)
 #define FLUX_MS(n) ((flux_ts)(n)*1000000u)
-#define FLUX_S(n) ((flux_ts)(n)*1000000000u)
+#define FLUX_S(n)  ((flux_ts)(n)*1000000000u)
 
 /**
  * Where memory comes from. All three members are borrowed for the life of what they were given to.
@@ -62,10 +62,10 @@ FLUX_API extern const struct flux_mem flux_mem_libc;
 
 /** An IPv4 or IPv6 address with a port. Compare with flux_addr_equal(), never byte for byte. */
 struct flux_addr {
-	uint8_t ip[16];	 /**< network order; IPv4 uses the first four bytes, the rest is zero */
-	uint32_t scope;	 /**< IPv6 scope id, else 0 */
-	uint16_t port;	 /**< host order */
-	uint8_t family;	 /**< 4, 6, or 0 for "none" */
+	uint8_t ip[16];   /**< network order; IPv4 uses the first four bytes, the rest is zero */
+	uint32_t scope;   /**< IPv6 scope id, else 0 */
+	uint16_t port;    /**< host order */
+	uint8_t family;   /**< 4, 6, or 0 for "none" */
 	uint8_t reserved; /**< 0 */
 };
 

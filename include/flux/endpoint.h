@@ -42,43 +42,43 @@ typedef uint32_t flux_sid;
 
 /** Limits and habits of an endpoint. Start from FLUX_ENDPOINT_CFG_INIT; 0 means the default. */
 struct flux_endpoint_cfg {
-	uint32_t size;		    /**< sizeof(struct flux_endpoint_cfg), set by the initialiser */
-	uint32_t accept;	    /**< 1: answer peers that connect; 0: only connect */
+	uint32_t size;              /**< sizeof(struct flux_endpoint_cfg), set by the initialiser */
+	uint32_t accept;            /**< 1: answer peers that connect; 0: only connect */
 	const struct flux_mem *mem; /**< allocator, borrowed; required */
-	uint8_t seed[32];	    /**< unpredictable bytes (getrandom); a test gives fixed ones */
-	uint8_t reset_key[16];	    /**< all zero: drawn from the seed. A key kept over restarts lets peers
+	uint8_t seed[32];           /**< unpredictable bytes (getrandom); a test gives fixed ones */
+	uint8_t reset_key[16];      /**< all zero: drawn from the seed. A key kept over restarts lets peers
 				     *   of the last run learn at once that their session is gone. */
-	uint32_t max_sessions;	    /**< 1 to 65536, default 64 */
-	uint32_t max_datagram;	    /**< UDP payload bytes, 576 to 65472, default 1200; what the path
+	uint32_t max_sessions;      /**< 1 to 65536, default 64 */
+	uint32_t max_datagram;      /**< UDP payload bytes, 576 to 65472, default 1200; what the path
 				     *   carries for certain. A session uses the smaller of both ends'. */
-	uint32_t max_message;	    /**< bytes, 1 to 2^30, default 1 MiB; what this end accepts. A session
+	uint32_t max_message;       /**< bytes, 1 to 2^30, default 1 MiB; what this end accepts. A session
 				     *   sends up to the other end's. */
-	uint32_t window;	    /**< receive window of a session, datagrams, power of two, 16 to 65536,
+	uint32_t window;            /**< receive window of a session, datagrams, power of two, 16 to 65536,
 				     *   default 1024 */
-	uint32_t rx_pool;	    /**< datagrams kept out of order or unread over all sessions, at least
+	uint32_t rx_pool;           /**< datagrams kept out of order or unread over all sessions, at least
 				     *   max_sessions; default 4 windows or max_sessions, the larger */
-	uint32_t rcvbuf;	    /**< bytes the kernel really granted (SO_RCVBUF as read back); 0: not
+	uint32_t rcvbuf;            /**< bytes the kernel really granted (SO_RCVBUF as read back); 0: not
 				     *   known. Windows are kept inside what it can hold. */
-	uint32_t tx_queue;	    /**< bytes of unacknowledged data a session may hold; default and
+	uint32_t tx_queue;          /**< bytes of unacknowledged data a session may hold; default and
 				     *   minimum: room for one largest message of the peer, at least 2 MiB */
-	uint32_t cwnd;		    /**< bytes in flight a session allows itself; default: no such limit */
-	uint64_t rate_bps;	    /**< bytes a second a session sends at most; default: no such limit */
-	flux_ts granularity;	    /**< how late expire() usually comes; default 1 ms */
-	flux_ts idle_timeout;	    /**< 500 ms to 10 min, default 15 s; the smaller of both ends' holds */
+	uint32_t cwnd;              /**< bytes in flight a session allows itself; default: no such limit */
+	uint64_t rate_bps;          /**< bytes a second a session sends at most; default: no such limit */
+	flux_ts granularity;        /**< how late expire() usually comes; default 1 ms */
+	flux_ts idle_timeout;       /**< 500 ms to 10 min, default 15 s; the smaller of both ends' holds */
 	flux_ts connect_timeout;    /**< default 10 s; FLUX_NEVER: try for ever */
-	uint64_t first_seq;	    /**< tests: the first datagram number; default: random */
-	uint64_t boot_id;	    /**< names this run to peers; default: drawn from the seed */
+	uint64_t first_seq;         /**< tests: the first datagram number; default: random */
+	uint64_t boot_id;           /**< names this run to peers; default: drawn from the seed */
 };
 
-#define FLUX_ENDPOINT_CFG_INIT                                                                     \
-	{                                                                                          \
-		.size = sizeof(struct flux_endpoint_cfg), .mem = &flux_mem_libc                    \
+#define FLUX_ENDPOINT_CFG_INIT                                                  \
+	{                                                                       \
+		.size = sizeof(struct flux_endpoint_cfg), .mem = &flux_mem_libc \
 	}
 
 /** A datagram that arrived. */
 struct flux_rx {
 	const void *data;      /**< lent until flux_endpoint_settle(); not changed meanwhile */
-	uint32_t len;	       /**< UDP payload bytes */
+	uint32_t len;          /**< UDP payload bytes */
 	uint32_t reserved;     /**< 0 */
 	struct flux_addr from; /**< who sent it */
 };
@@ -89,7 +89,7 @@ struct flux_tx {
 	const void *body;    /**< lent until the token is retired; runs of equal size often lie back to back */
 	uint32_t head_len;   /**< bytes */
 	uint32_t body_len;   /**< bytes */
-	uint32_t token;	     /**< to give to flux_endpoint_retire() */
+	uint32_t token;      /**< to give to flux_endpoint_retire() */
 	uint32_t reserved;   /**< 0 */
 	struct flux_addr to; /**< where to */
 };
@@ -114,30 +114,30 @@ enum flux_event_type {
 struct flux_event {
 	enum flux_event_type type;
 	flux_sid sid;
-	int reason;	       /**< CLOSED: 0 graceful, or FLUX_ETIMEDOUT, FLUX_ERESTARTED, FLUX_ERESET,
+	int reason;            /**< CLOSED: 0 graceful, or FLUX_ETIMEDOUT, FLUX_ERESTARTED, FLUX_ERESET,
 				*   FLUX_EREFUSED, FLUX_EVERSION, FLUX_EPROTO, FLUX_EABORTED,
 				*   FLUX_EUNDELIVERED, FLUX_ENOMEM */
 	uint32_t incoming;     /**< UP: 1 if the peer connected */
-	uint32_t code;	       /**< CLOSED: the peer's or our close code (protocol 2.8; 256 and up are the
+	uint32_t code;         /**< CLOSED: the peer's or our close code (protocol 2.8; 256 and up are the
 				*   application's) */
 	uint64_t undelivered;  /**< CLOSED: messages sent and never acknowledged by the peer */
 	uint64_t first, last;  /**< GAP: datagram numbers */
 	struct flux_addr peer; /**< the other end */
-	char text[208];	       /**< CLOSED: the peer's words, or ours; terminated, maybe empty */
+	char text[208];        /**< CLOSED: the peer's words, or ours; terminated, maybe empty */
 };
 
 /** Counters of an endpoint; each only grows. */
 struct flux_endpoint_stats {
-	uint32_t size; /**< set by the caller to sizeof before the call */
+	uint32_t size;     /**< set by the caller to sizeof before the call */
 	uint32_t sessions; /**< open now */
 	uint64_t rx_datagrams, rx_bytes, tx_datagrams, tx_bytes;
-	uint64_t rx_malformed;	   /**< too short, unknown version or type, body breaks its table */
-	uint64_t rx_bad_checksum;  /**< corrupted, forged, or of another session's life */
-	uint64_t rx_unknown;	   /**< no such session */
-	uint64_t rx_replayed;	   /**< control datagram seen before */
-	uint64_t rx_out_of_state;  /**< of a type that the session's state does not allow */
-	uint64_t rx_out_of_range;  /**< absurd ack, window, range or number; state untouched */
-	uint64_t rx_no_buffer;	   /**< pool empty: dropped, will be asked for again */
+	uint64_t rx_malformed;    /**< too short, unknown version or type, body breaks its table */
+	uint64_t rx_bad_checksum; /**< corrupted, forged, or of another session's life */
+	uint64_t rx_unknown;      /**< no such session */
+	uint64_t rx_replayed;     /**< control datagram seen before */
+	uint64_t rx_out_of_state; /**< of a type that the session's state does not allow */
+	uint64_t rx_out_of_range; /**< absurd ack, window, range or number; state untouched */
+	uint64_t rx_no_buffer;    /**< pool empty: dropped, will be asked for again */
 	uint64_t hello_received, cookies_sent, sessions_refused, resets_sent;
 	uint64_t clock_steps_back; /**< `now` went backwards and was held */
 };

@@ -14,27 +14,30 @@ extern "C" {
  * X(name, value, text). Codes above -4096 are negated errno values, and the kernel's own pass
  * through unchanged; below are conditions for which errno has no word.
  */
-#define FLUX_ERRORS(X)                                                                             \
-	X(FLUX_EAGAIN, -EAGAIN, "not now: run the loop and try again when told")                   \
-	X(FLUX_EINVAL, -EINVAL, "an argument is out of range")                                     \
-	X(FLUX_ENOMEM, -ENOMEM, "the allocator returned no memory")                                \
-	X(FLUX_EMSGSIZE, -EMSGSIZE, "the message is larger than the limit")                        \
-	X(FLUX_E2BIG, -E2BIG, "a configuration of a newer library asks for what this one lacks")   \
-	X(FLUX_ENOTSUP, -EOPNOTSUPP, "not supported by this build or in this form")                \
-	X(FLUX_EBUSY, -EBUSY, "every slot is taken: raise the limit or close something first")     \
-	X(FLUX_ETIMEDOUT, -ETIMEDOUT, "nothing was heard from the peer within the time limit")     \
-	X(FLUX_EREFUSED, -ECONNREFUSED, "the peer refused")                                        \
-	X(FLUX_ECLOSED, -4096, "the session is closed, or the handle is no longer valid")          \
-	X(FLUX_EVERSION, -4097, "the peer speaks no protocol version that we speak")               \
-	X(FLUX_EPROTO, -4098, "the peer broke the protocol")                                       \
-	X(FLUX_ERESTARTED, -4099, "the peer started anew: this session ended with its old life")   \
-	X(FLUX_ERESET, -4100, "the peer no longer knows this session")                             \
-	X(FLUX_EABORTED, -4101, "the peer gave up and said why in the code")                       \
-	X(FLUX_EUNDELIVERED, -4102, "the close deadline passed before everything was confirmed")   \
+#define FLUX_ERRORS(X)                                                                           \
+	X(FLUX_EAGAIN, -EAGAIN, "not now: run the loop and try again when told")                 \
+	X(FLUX_EINVAL, -EINVAL, "an argument is out of range")                                   \
+	X(FLUX_ENOMEM, -ENOMEM, "the allocator returned no memory")                              \
+	X(FLUX_EMSGSIZE, -EMSGSIZE, "the message is larger than the limit")                      \
+	X(FLUX_E2BIG, -E2BIG, "a configuration of a newer library asks for what this one lacks") \
+	X(FLUX_ENOTSUP, -EOPNOTSUPP, "not supported by this build or in this form")              \
+	X(FLUX_EBUSY, -EBUSY, "every slot is taken: raise the limit or close something first")   \
+	X(FLUX_ETIMEDOUT, -ETIMEDOUT, "nothing was heard from the peer within the time limit")   \
+	X(FLUX_EREFUSED, -ECONNREFUSED, "the peer refused")                                      \
+	X(FLUX_ECLOSED, -4096, "the session is closed, or the handle is no longer valid")        \
+	X(FLUX_EVERSION, -4097, "the peer speaks no protocol version that we speak")             \
+	X(FLUX_EPROTO, -4098, "the peer broke the protocol")                                     \
+	X(FLUX_ERESTARTED, -4099, "the peer started anew: this session ended with its old life") \
+	X(FLUX_ERESET, -4100, "the peer no longer knows this session")                           \
+	X(FLUX_EABORTED, -4101, "the peer gave up and said why in the code")                     \
+	X(FLUX_EUNDELIVERED, -4102, "the close deadline passed before everything was confirmed") \
 	X(FLUX_ETHREAD, -4103, "called from a thread that does not own the handle")
 
 #define FLUX_ERROR_ENUM(name, value, text) name = (value),
-enum flux_error { FLUX_ERRORS(FLUX_ERROR_ENUM) FLUX_ERROR_LAST_ = -4103 };
+enum flux_error {
+	FLUX_ERRORS(FLUX_ERROR_ENUM)
+	FLUX_ERROR_LAST_ = -4103
+};
 #undef FLUX_ERROR_ENUM
 
 /**

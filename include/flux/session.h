@@ -21,37 +21,37 @@ struct flux_claim {
 /** A whole message, read in place. */
 struct flux_msg {
 	const void *data; /**< lent until released, or until flux_endpoint_settle(); not NULL */
-	uint32_t len;	  /**< bytes, maybe 0 */
+	uint32_t len;     /**< bytes, maybe 0 */
 };
 
 /** Counters and measures of a session. */
 struct flux_session_stats {
-	uint32_t size; /**< set by the caller to sizeof before the call */
-	uint32_t window; /**< datagrams we accept at most, after the socket buffer's clamp */
-	uint64_t tx_messages;	     /**< accepted by send or publish */
-	uint64_t tx_refused;	     /**< FLUX_EAGAIN answers */
-	uint64_t tx_datagrams;	     /**< DATA, first transmissions */
-	uint64_t tx_bytes;	     /**< of those, UDP payload */
-	uint64_t tx_acked_messages;  /**< acknowledged by the peer */
-	uint64_t retransmitted;	     /**< DATA sent again */
-	uint64_t syncs_sent;	     /**< heartbeats and probes */
-	uint64_t naks_received;	     /**< FEEDBACK with ranges */
+	uint32_t size;              /**< set by the caller to sizeof before the call */
+	uint32_t window;            /**< datagrams we accept at most, after the socket buffer's clamp */
+	uint64_t tx_messages;       /**< accepted by send or publish */
+	uint64_t tx_refused;        /**< FLUX_EAGAIN answers */
+	uint64_t tx_datagrams;      /**< DATA, first transmissions */
+	uint64_t tx_bytes;          /**< of those, UDP payload */
+	uint64_t tx_acked_messages; /**< acknowledged by the peer */
+	uint64_t retransmitted;     /**< DATA sent again */
+	uint64_t syncs_sent;        /**< heartbeats and probes */
+	uint64_t naks_received;     /**< FEEDBACK with ranges */
 	uint64_t feedback_received;
-	uint64_t rx_messages;	     /**< released by the application */
-	uint64_t rx_datagrams;	     /**< DATA accepted */
-	uint64_t rx_bytes;	     /**< of those, UDP payload */
-	uint64_t duplicates;	     /**< DATA that we had already */
-	uint64_t lost;		     /**< DATA that missed the reorder tolerance, each once */
-	uint64_t naks_sent;	     /**< FEEDBACK with ranges */
+	uint64_t rx_messages;  /**< released by the application */
+	uint64_t rx_datagrams; /**< DATA accepted */
+	uint64_t rx_bytes;     /**< of those, UDP payload */
+	uint64_t duplicates;   /**< DATA that we had already */
+	uint64_t lost;         /**< DATA that missed the reorder tolerance, each once */
+	uint64_t naks_sent;    /**< FEEDBACK with ranges */
 	uint64_t feedback_sent;
-	uint64_t late_originals;     /**< believed lost, then came by themselves */
-	uint64_t spurious_repairs;   /**< asked for although the original was on its way */
-	uint64_t gaps;		     /**< datagrams given up */
-	uint64_t breaker_trips;	     /**< the circuit breaker slowed us */
+	uint64_t late_originals;       /**< believed lost, then came by themselves */
+	uint64_t spurious_repairs;     /**< asked for although the original was on its way */
+	uint64_t gaps;                 /**< datagrams given up */
+	uint64_t breaker_trips;        /**< the circuit breaker slowed us */
 	flux_ts srtt, rttvar, min_rtt; /**< 0: not known yet */
-	flux_ts reorder_wait;	     /**< how long a missing datagram is given before we ask */
-	uint64_t queued_bytes;	     /**< held until acknowledged */
-	uint64_t queue_limit;	     /**< bytes */
+	flux_ts reorder_wait;          /**< how long a missing datagram is given before we ask */
+	uint64_t queued_bytes;         /**< held until acknowledged */
+	uint64_t queue_limit;          /**< bytes */
 };
 
 /**

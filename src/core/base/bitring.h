@@ -8,8 +8,8 @@
 
 struct flux_bitring {
 	uint64_t *words; /* size / 64, in memory of the owner */
-	uint32_t mask;	 /* size - 1 */
-	uint32_t count;	 /* bits set */
+	uint32_t mask;   /* size - 1 */
+	uint32_t count;  /* bits set */
 };
 
 static inline bool flux_bitring_test(const struct flux_bitring *b, uint64_t seq)

@@ -28,7 +28,7 @@ static inline flux_ts flux_ts_max(flux_ts a, flux_ts b)
 
 static inline flux_ts flux_ts_clamp(flux_ts t, flux_ts lo, flux_ts hi)
 {
-	return t < lo ? lo : t > hi ? hi : t;
+	return t < lo ? lo : (t > hi ? hi : t);
 }
 
 /* The clock of the wire: microseconds mod 2^32. */

@@ -16,7 +16,7 @@ struct flux_breaker {
 	struct {
 		uint32_t sent, lost; /* datagrams */
 	} rounds[FLUX_BREAKER_ROUNDS];
-	uint32_t n_rounds; /* closed, up to FLUX_BREAKER_ROUNDS */
+	uint32_t n_rounds;   /* closed, up to FLUX_BREAKER_ROUNDS */
 	uint32_t sent, lost; /* in the open round */
 	uint64_t round_end;  /* sent bytes whose arrival ends the open round */
 	uint64_t rate_bps;   /* the limit in force; 0: not tripped */

@@ -4,8 +4,8 @@
 
 #include "core/base/time.h"
 
-#define FIRST_MIN FLUX_MS(1)
-#define FIRST_MAX FLUX_MS(25)
+#define FIRST_MIN    FLUX_MS(1)
+#define FIRST_MAX    FLUX_MS(25)
 #define INTERVAL_MAX FLUX_S(1)
 
 void flux_heartbeat_init(struct flux_heartbeat *hb)

@@ -9,7 +9,7 @@
 #include <flux/base.h>
 
 struct flux_heartbeat {
-	flux_ts t_next;	  /* FLUX_NEVER: silent */
+	flux_ts t_next;   /* FLUX_NEVER: silent */
 	flux_ts interval; /* until the one after */
 };
 

@@ -9,7 +9,7 @@
 
 struct flux_pace {
 	uint64_t rate_bps; /* bytes a second; 0: no limit */
-	uint32_t burst;	   /* bytes that a pause may save up */
+	uint32_t burst;    /* bytes that a pause may save up */
 	flux_ts t_next;
 };
 

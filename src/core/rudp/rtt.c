@@ -4,7 +4,7 @@
 
 #include "core/base/time.h"
 
-#define RTT_CAP FLUX_S(3)
+#define RTT_CAP    FLUX_S(3)
 #define MIN_PERIOD FLUX_S(10)
 
 void flux_rtt_init(struct flux_rtt *rtt, flux_ts granularity)

@@ -10,7 +10,7 @@
 struct flux_rtt {
 	flux_ts srtt, rttvar;
 	flux_ts granularity; /* how late timers are */
-	flux_ts min[2];	     /* of this 10 s period and of the one before */
+	flux_ts min[2];      /* of this 10 s period and of the one before */
 	flux_ts period_end;
 	flux_ts t_sample; /* when the last sample came; 0: none yet */
 };
