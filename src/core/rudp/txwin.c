@@ -58,7 +58,7 @@ uint32_t flux_txwin_room(const struct flux_txwin *w)
 	return w->open_len ? w->max_datagram - FLUX_TRAILER_LEN - w->open_len : 0;
 }
 
-/* Offset of the oldest byte that is still needed. */
+/* Offset of the oldest byte that is still needed; of the open datagram if there is no other. */
 static uint32_t oldest(const struct flux_txwin *w)
 {
 	return w->tail == w->end ? w->head : flux_txwin_slot(w, w->tail)->off;
@@ -71,9 +71,8 @@ static uint32_t oldest(const struct flux_txwin *w)
 static uint32_t find_place(const struct flux_txwin *w, uint32_t from)
 {
 	uint32_t old = oldest(w);
-	bool wrapped = w->tail != w->end && old >= from;
 
-	if (wrapped)
+	if (old > from) /* the ring has wrapped */
 		return from + w->max_datagram < old ? from : UINT32_MAX;
 	if (from + w->max_datagram <= w->cap)
 		return from;
@@ -113,16 +112,10 @@ static bool open_one(struct flux_txwin *w)
 /* Whether a datagram could be opened after the open one was closed. */
 static bool could_open_next(const struct flux_txwin *w)
 {
-	struct flux_txwin after = *w;
-	struct flux_tx_slot saved = *flux_txwin_slot(w, w->end);
-	bool ok;
+	uint32_t from = w->head + w->open_len + FLUX_TRAILER_LEN;
 
-	if (w->open_len == FLUX_HEADER_LEN)
-		return false;
-	flux_txwin_close_open(&after);
-	ok = open_one(&after);
-	*flux_txwin_slot(w, w->end) = saved;
-	return ok;
+	return w->open_len > FLUX_HEADER_LEN && w->end + 1 - w->tail <= w->mask &&
+	       find_place(w, from) != UINT32_MAX;
 }
 
 uint8_t *flux_txwin_reserve(struct flux_txwin *w, uint32_t len)
@@ -172,8 +165,7 @@ static void advance_tail(struct flux_txwin *w)
 		w->used -= slot->len;
 		w->tail++;
 		/* The gap before the wrap goes with the datagram in front of it. */
-		if (w->tail != w->end ? flux_txwin_slot(w, w->tail)->off < slot->off
-				      : w->open_len && w->head < slot->off)
+		if (w->tail != w->end ? flux_txwin_slot(w, w->tail)->off < slot->off : w->open_len && w->head < slot->off)
 			w->used -= w->cap - stop;
 	}
 }

@@ -17,15 +17,14 @@
 #include <flux/base.h>
 
 struct flux_tx_slot {
-	flux_ts t_last;	   /* last transmission */
-	uint64_t cum;	   /* bytes sent on the path, up to and with its first transmission */
-	uint32_t off;	   /* in the ring of bytes */
-	uint16_t len;	   /* header, body and trailer */
+	flux_ts t_last;    /* last transmission */
+	uint64_t cum;      /* bytes sent on the path, up to and with its first transmission */
+	uint32_t off;      /* in the ring of bytes */
+	uint16_t len;      /* header, body and trailer */
 	uint16_t messages; /* that end in it */
 	uint8_t tx_count;
-	uint8_t pins;	/* images lent and not retired */
+	uint8_t pins;   /* images lent and not retired */
 	uint8_t sealed; /* stamped and checksummed: immutable */
-	uint8_t asked;	/* a NAK named it */
 };
 
 struct flux_txwin {
@@ -33,13 +32,13 @@ struct flux_txwin {
 	struct flux_tx_slot *slots;
 	const struct flux_mem *mem;
 	uint64_t tail, una, next, end;
-	uint32_t cap;	      /* bytes in the ring */
-	uint32_t mask;	      /* slots - 1 */
-	uint32_t head;	      /* offset where the next datagram will lie */
+	uint32_t cap;  /* bytes in the ring */
+	uint32_t mask; /* slots - 1 */
+	uint32_t head; /* offset where the next datagram will lie */
 	uint32_t max_datagram;
-	uint32_t open_len;    /* header and body so far; 0: none is open */
+	uint32_t open_len; /* header and body so far; 0: none is open */
 	uint16_t open_messages;
-	uint64_t used;	      /* bytes of [tail, end) and of the gaps at the wrap */
+	uint64_t used; /* bytes of [tail, end) and of the gaps at the wrap */
 };
 
 /* Reserve all memory. `bytes` is rounded up to what datagrams need; 0 or FLUX_ENOMEM. */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* The application's side of a session: sending and reading messages (flux/session.h). */
+#include "core/base/bits.h"
+#include "core/endpoint/endpoint.h"
+
+/* The session if messages may go into it, else NULL and *rc. */
+static struct flux_session *sendable(struct flux_endpoint *ep, flux_sid sid, int *rc)
+{
+	struct flux_session *s = flux_table_find(ep, sid);
+
+	*rc = 0;
+	if (!s || s->state > FLUX_S_UP) {
+		*rc = flux_endpoint_fail(ep, FLUX_ECLOSED, "session ", sid, " is closing, closed or unknown");
+		return NULL;
+	}
+	if (s->state < FLUX_S_UP) {
+		*rc = flux_endpoint_fail(ep, FLUX_EAGAIN, "session ", sid,
+					 " is not up yet: wait for FLUX_EVENT_UP");
+		return NULL;
+	}
+	return s;
+}
+
+static int explain(struct flux_endpoint *ep, const struct flux_session *s, int rc, bool claim)
+{
+	switch (rc) {
+	case FLUX_EAGAIN:
+		return flux_endpoint_fail(ep, rc, "the send queue of ", s->tx.win.cap,
+					  " bytes is full: wait for FLUX_EVENT_WRITABLE, or raise tx_queue");
+	case FLUX_EMSGSIZE:
+		if (claim)
+			return flux_endpoint_fail(ep, rc, "a claim holds at most ",
+						  flux_txstream_max_claim(&s->tx),
+						  " bytes: use send for longer messages");
+		return flux_endpoint_fail(ep, rc, "the peer takes messages of at most ", s->tx.max_message,
+					  " bytes: raise max_message at its end");
+	case FLUX_EBUSY:
+		return flux_endpoint_fail(ep, rc, "a claim of ", s->tx.claim_len,
+					  " bytes is unfinished: publish or abort it first");
+	case FLUX_EINVAL:
+		return flux_endpoint_fail(ep, rc, "publish needs an open claim and at most its ",
+					  s->tx.claimed ? s->tx.claim_len : 0, " bytes");
+	default:
+		return rc;
+	}
+}
+
+int flux_session_send(struct flux_endpoint *ep, flux_sid sid, const void *data, uint32_t len)
+{
+	int rc;
+	struct flux_session *s = sendable(ep, sid, &rc);
+
+	if (!s)
+		return rc;
+	rc = flux_txstream_send(&s->tx, data, len);
+	if (rc)
+		return explain(ep, s, rc, false);
+	flux_session_touch(ep, s);
+	return 0;
+}
+
+int flux_session_claim(struct flux_endpoint *ep, flux_sid sid, uint32_t len, struct flux_claim *claim)
+{
+	int rc;
+	struct flux_session *s = sendable(ep, sid, &rc);
+	void *data;
+
+	if (!s)
+		return rc;
+	rc = flux_txstream_claim(&s->tx, len, &data);
+	if (rc)
+		return explain(ep, s, rc, true);
+	*claim = (struct flux_claim){ .data = data, .len = len };
+	return 0;
+}
+
+int flux_session_publish(struct flux_endpoint *ep, flux_sid sid, uint32_t len)
+{
+	int rc;
+	struct flux_session *s = sendable(ep, sid, &rc);
+
+	if (!s)
+		return rc;
+	rc = flux_txstream_publish(&s->tx, len);
+	if (rc)
+		return explain(ep, s, rc, true);
+	flux_session_touch(ep, s);
+	return 0;
+}
+
+void flux_session_abort_claim(struct flux_endpoint *ep, flux_sid sid)
+{
+	struct flux_session *s = flux_table_find(ep, sid);
+
+	if (!s || !s->open)
+		return;
+	flux_txstream_abort(&s->tx);
+	flux_session_touch(ep, s);
+}
+
+uint32_t flux_session_max_message(const struct flux_endpoint *ep, flux_sid sid)
+{
+	const struct flux_session *s = flux_table_find(ep, sid);
+
+	return s && s->state == FLUX_S_UP ? s->tx.max_message : 0;
+}
+
+uint32_t flux_session_max_claim(const struct flux_endpoint *ep, flux_sid sid)
+{
+	const struct flux_session *s = flux_table_find(ep, sid);
+
+	return s && s->state == FLUX_S_UP ? flux_txstream_max_claim(&s->tx) : 0;
+}
+
+/* Reading may have met the end of the stream, or records that break their rules. */
+static void after_reading(struct flux_endpoint *ep, struct flux_session *s, bool had_eos)
+{
+	if (s->rx.delivery.eos && !had_eos)
+		s->pending |= FLUX_PENDING_EOS;
+	if (s->rx.delivery.broken && s->state < FLUX_S_CLOSING) {
+		s->end.drop_unread = true;
+		flux_session_end(ep, s, FLUX_EPROTO, FLUX_CLOSE_ABORT, FLUX_CODE_PROTOCOL,
+				 "records break their rules, or a message is over max_message");
+	}
+	flux_session_refresh(ep, s);
+	flux_session_touch(ep, s);
+}
+
+uint32_t flux_session_read(struct flux_endpoint *ep, flux_sid sid, struct flux_msg *msgs, uint32_t max)
+{
+	struct flux_session *s = flux_table_find(ep, sid);
+	bool had_eos;
+	uint32_t n;
+
+	if (!s || !s->open || s->paused || s->end.drop_unread)
+		return 0;
+	had_eos = s->rx.delivery.eos;
+	n = flux_delivery_read(&s->rx.delivery, &s->rx.win, msgs, max);
+	if (!n || s->rx.delivery.broken)
+		after_reading(ep, s, had_eos);
+	return n;
+}
+
+void flux_session_release(struct flux_endpoint *ep, flux_sid sid, uint32_t n)
+{
+	struct flux_session *s = flux_table_find(ep, sid);
+
+	if (!s || !s->open || !n)
+		return;
+	flux_delivery_release(&s->rx.delivery, &s->rx.win, n);
+	after_reading(ep, s, s->rx.delivery.eos);
+}
+
+void flux_session_pause(struct flux_endpoint *ep, flux_sid sid, int paused)
+{
+	struct flux_session *s = flux_table_find(ep, sid);
+
+	if (!s)
+		return;
+	s->paused = paused != 0;
+	flux_session_refresh(ep, s);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a session from proof of both ends to its last word (protocol 3.1). */
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/base/text.h"
+#include "core/endpoint/endpoint.h"
+#include "core/wire/crc32c.h"
+
+#define TOMB_MIN FLUX_MS(100)
+
+void flux_session_touch(struct flux_endpoint *ep, struct flux_session *s)
+{
+	flux_list_append(&ep->ready, &s->ready);
+}
+
+static void put_u64(uint8_t *out, uint64_t v)
+{
+	struct flux_writer w;
+
+	flux_writer_init(&w, out, 8);
+	flux_write_u64(&w, v);
+}
+
+void flux_session_set_tags(struct flux_session *s)
+{
+	uint8_t nonces[16];
+	uint32_t to_server, to_client;
+
+	put_u64(nonces, s->nonce_c);
+	put_u64(nonces + 8, s->nonce_s);
+	to_server = flux_crc32c(1, nonces, sizeof(nonces));
+	to_client = flux_crc32c(2, nonces, sizeof(nonces));
+	s->tag_tx = s->incoming ? to_client : to_server;
+	s->tag_rx = s->incoming ? to_server : to_client;
+}
+
+/* Bytes of the send window: what was configured, but one largest message always fits. */
+static uint32_t queue_bytes(const struct flux_endpoint *ep, const struct flux_session *s)
+{
+	uint64_t body = s->max_datagram - FLUX_HEADER_LEN - FLUX_TRAILER_LEN - 8;
+	uint64_t largest = (s->peer_max_message / body + 5) * s->max_datagram;
+
+	return (uint32_t)flux_min_u64(flux_max_u64(ep->cfg.tx_queue, largest), UINT32_MAX / 2);
+}
+
+static int open_streams(struct flux_endpoint *ep, struct flux_session *s)
+{
+	const struct flux_rxstream_cfg rx = {
+		.mem = ep->mem,
+		.pool = &ep->rx_pool,
+		.first_seq = s->first_rx,
+		.size = ep->cfg.window,
+		.window = s->window,
+		.max_message = ep->cfg.max_message,
+	};
+	const struct flux_txstream_cfg tx = {
+		.mem = ep->mem,
+		.first_seq = s->first_tx,
+		.limit = s->first_tx + s->peer_window,
+		.max_datagram = s->max_datagram,
+		.max_message = s->peer_max_message,
+		.queue_bytes = queue_bytes(ep, s),
+		.cwnd = ep->cfg.cwnd,
+		.rate_bps = ep->cfg.rate_bps,
+	};
+	int rc = flux_rxstream_init(&s->rx, &rx);
+
+	if (rc)
+		return rc;
+	rc = flux_txstream_init(&s->tx, &tx);
+	if (rc)
+		flux_rxstream_fini(&s->rx);
+	return rc;
+}
+
+/* The same peer had a session in an earlier life: it will not come back. */
+static void end_earlier_lives(struct flux_endpoint *ep, const struct flux_session *now_up)
+{
+	struct flux_session *s = NULL;
+
+	while ((s = flux_table_peer(ep, &now_up->peer, s)))
+		if (s != now_up && (s->state == FLUX_S_UP || s->state == FLUX_S_DRAIN) &&
+		    s->peer_boot != now_up->peer_boot)
+			flux_session_end(ep, s, FLUX_ERESTARTED, 0, FLUX_CODE_RESTART,
+					 "the peer started anew");
+}
+
+bool flux_session_up(struct flux_endpoint *ep, struct flux_session *s)
+{
+	int rc = open_streams(ep, s);
+
+	if (flux_node_linked(&s->half)) {
+		flux_list_remove(&s->half);
+		ep->n_half--;
+	}
+	s->t_heard = ep->now;
+	if (rc) {
+		ep->stats.sessions_refused++;
+		flux_session_end(ep, s, rc, FLUX_CLOSE_ABORT, FLUX_CODE_BUSY, "no memory for a session");
+		return false;
+	}
+	s->open = true;
+	s->state = FLUX_S_UP;
+	s->want_ping = true;
+	flux_reorder_update(&s->rx.reorder, &s->rtt);
+	end_earlier_lives(ep, s);
+	flux_session_raise(ep, s, FLUX_PENDING_UP);
+	flux_session_touch(ep, s);
+	flux_session_set_timer(ep, s, false);
+	return true;
+}
+
+static void set_text(struct flux_session *s, const char *text)
+{
+	struct flux_text t;
+
+	flux_text_init(&t, s->end.text, sizeof(s->end.text));
+	flux_text_str(&t, text ? text : "");
+}
+
+static void bury(struct flux_endpoint *ep, struct flux_session *s)
+{
+	flux_ts rest = flux_ts_max(3 * flux_rtt_rto(&s->rtt), TOMB_MIN);
+
+	s->state = FLUX_S_TOMB;
+	s->end.t_next = flux_ts_add(ep->now, rest);
+	flux_session_refresh(ep, s);
+	flux_session_set_timer(ep, s, false);
+}
+
+void flux_session_tell_closed(struct flux_endpoint *ep, struct flux_session *s)
+{
+	if (s->end.told || (s->end.kind == FLUX_CLOSE_GRACEFUL && s->state == FLUX_S_CLOSING))
+		return;
+	s->end.told = true;
+	flux_session_raise(ep, s, FLUX_PENDING_CLOSED);
+}
+
+void flux_session_closed(struct flux_endpoint *ep, struct flux_session *s)
+{
+	bury(ep, s);
+	flux_session_tell_closed(ep, s);
+}
+
+void flux_session_end(struct flux_endpoint *ep, struct flux_session *s, int reason, uint8_t kind,
+		      uint16_t code, const char *text)
+{
+	s->end.reason = reason;
+	s->end.code = code;
+	s->end.kind = kind;
+	s->end.undelivered = s->open ? flux_txstream_undelivered(&s->tx) : 0;
+	set_text(s, text);
+	if (!kind) {
+		flux_session_closed(ep, s);
+		return;
+	}
+	s->state = FLUX_S_CLOSING;
+	s->end.t_next = ep->now;
+	flux_session_refresh(ep, s);
+	flux_session_touch(ep, s);
+	flux_session_set_timer(ep, s, false);
+}
+
+void flux_session_ended_by_peer(struct flux_endpoint *ep, struct flux_session *s, const struct flux_close *c)
+{
+	bool graceful = c->kind == FLUX_CLOSE_GRACEFUL;
+	uint64_t undelivered = s->open ? flux_txstream_undelivered(&s->tx) : 0;
+	int reason = graceful ? undelivered ? FLUX_EUNDELIVERED : 0 : FLUX_EABORTED;
+
+	if (c->code == FLUX_CODE_IDLE)
+		reason = FLUX_ETIMEDOUT;
+	else if (c->code == FLUX_CODE_BUSY || c->code == FLUX_CODE_REFUSED)
+		reason = FLUX_EREFUSED;
+	else if (c->code == FLUX_CODE_PROTOCOL)
+		reason = FLUX_EPROTO;
+	s->end.drop_unread = !graceful;
+	flux_session_end(ep, s, reason, 0, c->code, "");
+	memcpy(s->end.text, c->text, c->text_len);
+	s->end.text[c->text_len] = '\0';
+	flux_control_close(ep, s, FLUX_CLOSE_ACK);
+}
+
+/* In DRAIN: everything sent, EOS last, and consumed by the peer's application? Then part as friends. */
+void flux_session_check_drained(struct flux_endpoint *ep, struct flux_session *s)
+{
+	if (s->state != FLUX_S_DRAIN)
+		return;
+	if (flux_txstream_finish(&s->tx) && s->tx.confirmed)
+		flux_session_end(ep, s, 0, FLUX_CLOSE_GRACEFUL, FLUX_CODE_OK, "");
+	else
+		flux_session_touch(ep, s);
+}
+
+int flux_session_close(struct flux_endpoint *ep, flux_ts now, flux_sid sid, flux_ts linger)
+{
+	struct flux_session *s = flux_table_find(ep, sid);
+
+	now = flux_endpoint_clock(ep, now);
+	if (!s || s->state >= FLUX_S_CLOSING)
+		return FLUX_ECLOSED;
+	if (s->state < FLUX_S_UP) {
+		flux_session_end(ep, s, 0, 0, FLUX_CODE_OK, "");
+		return 0;
+	}
+	s->state = FLUX_S_DRAIN;
+	s->end.t_linger = flux_ts_min(s->end.t_linger, flux_ts_add(now, linger));
+	flux_session_check_drained(ep, s);
+	flux_session_set_timer(ep, s, false);
+	return 0;
+}
+
+int flux_session_abort(struct flux_endpoint *ep, flux_ts now, flux_sid sid, uint32_t code, const char *text)
+{
+	struct flux_session *s = flux_table_find(ep, sid);
+
+	flux_endpoint_clock(ep, now);
+	if (!s || s->state >= FLUX_S_CLOSING)
+		return FLUX_ECLOSED;
+	s->end.drop_unread = true;
+	flux_session_end(ep, s, FLUX_EABORTED, s->state < FLUX_S_UP ? 0 : FLUX_CLOSE_ABORT,
+			 (uint16_t)flux_min_u32(code, UINT16_MAX), text);
+	return 0;
+}
