@@ -248,13 +248,24 @@ void flux_txstream_expire(struct flux_txstream *w, flux_ts now, const struct flu
 		apply_rate(w);
 }
 
+/* Whether pacing alone holds the next datagram back. */
+static bool only_paced(const struct flux_txstream *w)
+{
+	uint64_t seq = flux_bitring_next(&w->rtx, w->win.una, w->win.next), inflight = w->tx_cum - w->arrived;
+
+	if (!w->pace.rate_bps || (seq == w->win.next && (!has_unsent(w) || seq >= w->limit)))
+		return false;
+	return !inflight || seq == w->win.end ||
+	       inflight + flux_txwin_slot(&w->win, seq)->len <= w->cwnd;
+}
+
 flux_ts flux_txstream_deadline(const struct flux_txstream *w)
 {
 	flux_ts t = w->breaker.t_silence;
 
 	if (waiting(w))
 		t = flux_ts_min(t, w->hb.t_next);
-	if (w->pace.rate_bps && (w->rtx.count || (has_unsent(w) && w->win.next < w->limit)))
+	if (only_paced(w))
 		t = flux_ts_min(t, w->pace.t_next);
 	return t;
 }
