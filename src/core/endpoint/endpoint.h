@@ -166,6 +166,7 @@ struct flux_endpoint {
 	uint32_t control_head, control_tail;
 	struct flux_tx out[FLUX_PEEK_MAX]; /* the last peek */
 	uint32_t n_out;
+	uint32_t n_lent; /* ops that wait to be retired */
 	uint64_t peeks;
 	flux_ts t_resets; /* second in which resets_left counts */
 	uint32_t resets_left;

@@ -183,6 +183,9 @@ uint32_t flux_endpoint_peek(struct flux_endpoint *ep, flux_ts now, const struct 
 	flux_endpoint_clock(ep, now);
 	unshow(ep);
 	ep->peeks++;
+	*tx = ep->out;
+	if (ep->n_lent >= FLUX_PEEK_MAX)
+		return 0;
 	show_control(ep, &control);
 	while (ep->n_out < FLUX_PEEK_MAX && (node = flux_list_first(&ep->ready)) && node != stuck) {
 		struct flux_session *s = FLUX_CONTAINER(node, struct flux_session, ready);
@@ -203,7 +206,6 @@ uint32_t flux_endpoint_peek(struct flux_endpoint *ep, flux_ts now, const struct 
 		else if (!stuck)
 			stuck = node;
 	}
-	*tx = ep->out;
 	return ep->n_out;
 }
 
@@ -212,6 +214,7 @@ static void commit_one(struct flux_endpoint *ep, struct flux_op *op)
 	struct flux_session *s = op->sid ? op->session : NULL;
 
 	op->state = FLUX_OP_LENT;
+	ep->n_lent++;
 	ep->stats.tx_datagrams++;
 	ep->stats.tx_bytes += op->len;
 	if (op->image != FLUX_POOL_NONE)
@@ -249,6 +252,7 @@ void flux_endpoint_retire(struct flux_endpoint *ep, const uint32_t *tokens, uint
 			if (flux_txstream_take_writable(&op->session->tx))
 				flux_session_raise(ep, op->session, FLUX_PENDING_WRITABLE);
 		}
+		ep->n_lent--;
 		op_free(ep, op);
 	}
 }
