@@ -53,7 +53,7 @@ struct sim_session {
 	uint32_t life;                  /* of the host */
 	flux_ts born, up_at, closed_at; /* world time; 0: not yet */
 	bool incoming, up, blocked, eos, closing, closed, crashed, paused, held;
-	uint32_t read_since_pause;
+	uint32_t read_since_pause, empty_reads;
 	uint64_t read_count; /* messages released */
 	uint32_t writables;
 	int reason; /* of CLOSED */

@@ -248,6 +248,19 @@ void sim_oracle_shown(struct sim_host *host, const struct flux_tx *tx)
 	*slot = (struct sim_shown){ header.cid, header.num, host->sim->oracle->serial, host->sim->now };
 }
 
+/* What an end says of itself goes into its flows: as writer, and as reader of the other. */
+static void measure(struct wire_session *s, int which)
+{
+	const struct end *end = &s->end[which];
+	struct flux_session_stats stats = { .size = sizeof(stats) };
+
+	if (end->life != end->host->life || !end->host->ep ||
+	    flux_session_get_stats(end->host->ep, end->cid, &stats))
+		return;
+	sim_flow_measure(&s->flow[which], &stats, NULL);
+	sim_flow_measure(&s->flow[!which], NULL, &stats);
+}
+
 static void sent_in_session(struct sim_host *host, const struct sim_view *view, const struct sim_packet *packet)
 {
 	int which;
@@ -255,6 +268,8 @@ static void sent_in_session(struct sim_host *host, const struct sim_view *view, 
 
 	if (!s)
 		return;
+	if (view->header.type != FLUX_PKT_DATA || view->header.rtx)
+		measure(s, which);
 	switch (view->header.type) {
 	case FLUX_PKT_DATA:
 		sim_flow_data_sent(&s->flow[which], view, packet);
@@ -474,16 +489,13 @@ static void check_silence(const struct sim_session *session)
 			    (double)(sim->now - s->end[which].heard) / 1e9);
 }
 
-static void measure(const struct sim_session *session)
+static void measure_session(const struct sim_session *session)
 {
 	int which;
 	struct wire_session *s = wire_of(session, &which);
-	struct flux_session_stats stats = sim_session_stats(session);
 
-	if (!s || !stats.size)
-		return;
-	sim_flow_measure(&s->flow[which], &stats, NULL);
-	sim_flow_measure(&s->flow[!which], NULL, &stats);
+	if (s)
+		measure(s, which);
 }
 
 static void check_allocations(struct sim_host *host)
@@ -520,7 +532,7 @@ void sim_oracle_turn(struct sim_host *host)
 		if (sessions++ > 3 && host->turns % 16)
 			break;
 		check_silence(s);
-		measure(s);
+		measure_session(s);
 	}
 }
 

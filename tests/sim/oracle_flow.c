@@ -99,8 +99,8 @@ static void check_rate(struct sim_flow *flow, uint32_t len)
 	if (flow->credit > burst)
 		flow->credit = burst;
 	flow->credit -= len;
-	if (flow->credit < 0)
-		sim_violate(flow->writer->sim, SIM_RATE, "%.0f bytes above the rate", -flow->credit);
+	if (flow->credit < -1)
+		sim_violate(flow->writer->sim, SIM_RATE, "%.3f bytes above the rate", -flow->credit);
 }
 
 static void check_cwnd(struct sim_flow *flow)
@@ -180,7 +180,8 @@ void sim_flow_sync_sent(struct sim_flow *flow, const struct sim_view *view, stru
 			    flow->next);
 	if (++flow->syncs > allowed)
 		sim_violate(sim, SIM_QUIET, "%u SYNCs since the last DATA", flow->syncs);
-	if (flow->una == flow->next && flow->next < flow->limit && !flow->sync_asked &&
+	if (flow->una == flow->next && !flow->queued && !flow->sync_asked &&
+	    (!(view->sync.flags & FLUX_SYNC_EOS) || flow->confirmed) &&
 	    shown.time > flow->heard_at)
 		sim_violate(sim, SIM_QUIET, "SYNC although everything is acknowledged");
 	flow->sync_asked = false;
@@ -195,6 +196,8 @@ void sim_flow_feedback_fed(struct sim_flow *flow, const struct sim_view *view)
 	flow->heard_at = flow->writer->sim->now;
 	if (fb->flags & FLUX_FB_WANT_SYNC)
 		flow->sync_asked = true;
+	if (fb->flags & FLUX_FB_EOS)
+		flow->confirmed = true;
 	if (fb->ack > flow->una)
 		flow->una = fb->ack;
 	if (fb->ack + fb->window > flow->limit)
@@ -322,6 +325,8 @@ void sim_flow_measure(struct sim_flow *flow, const struct flux_session_stats *wr
 	flux_ts now = flow->writer->sim->now;
 	flux_ts hold, spread;
 
+	if (writer)
+		flow->queued = writer->queued_bytes > 0;
 	if (writer && writer->srtt) {
 		spread = writer->srtt > 4 * writer->rttvar ? writer->srtt - 4 * writer->rttvar : 0;
 		hold = writer->srtt / 2 > spread ? writer->srtt / 2 : spread;

@@ -42,6 +42,8 @@ struct sim_flow {
 	flux_ts data_at;
 	uint32_t syncs;  /* since the last DATA */
 	bool sync_asked; /* the reader asked for one */
+	bool confirmed;  /* the reader has consumed EOS */
+	bool queued;     /* it holds data, as it last said */
 	double credit;   /* of the pacing check */
 	flux_ts credit_at;
 	uint64_t resent;

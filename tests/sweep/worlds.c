@@ -199,7 +199,7 @@ static void step_later(void *ctx, uint64_t step)
 	sim_host_step_clock(ctx, (int64_t)step);
 }
 
-/* Partitions, stopped processes and clocks that jump, none long enough to end a session. */
+/* Partitions and stopped processes, none long enough to end a session. */
 static void furnish_blink(struct sim *sim, struct sim_pcg *chance)
 {
 	struct sim_link_cfg link = { .delay = FLUX_US(sim_pcg_range(chance, 50, 30000)),
@@ -214,14 +214,28 @@ static void furnish_blink(struct sim *sim, struct sim_pcg *chance)
 		link.down[i] = (struct sim_window){ from, from + sim_pcg_below(chance, FLUX_S(3)) };
 	}
 	add_pair(sim, chance, &link, &out, coin(chance) ? &back : NULL);
-	for (uint32_t i = 0; i < 4; i++) {
-		struct sim_host *host = sim->hosts[sim_pcg_below(chance, 2)];
-		flux_ts when = sim->now + sim_pcg_below(chance, FLUX_S(8));
+	for (uint32_t i = 0; i < 3; i++)
+		sim_at(sim, sim->now + sim_pcg_below(chance, FLUX_S(8)), pause_later,
+		       sim->hosts[sim_pcg_below(chance, 2)], sim_pcg_below(chance, FLUX_S(2)));
+}
 
-		if (coin(chance))
-			sim_at(sim, when, pause_later, host, sim_pcg_below(chance, FLUX_S(3)));
-		else
-			sim_at(sim, when, step_later, host, sim_pcg_below(chance, FLUX_S(7200)));
+/* Clocks that jump: forward by hours as after a suspend, back by a little. */
+static void furnish_clock(struct sim *sim, struct sim_pcg *chance)
+{
+	struct sim_link_cfg link = { .delay = FLUX_US(sim_pcg_range(chance, 50, 30000)),
+				     .loss = coin(chance) ? 0.01 : 0 };
+	struct sim_plan out = any_plan(chance, 500, 2000);
+	struct sim_plan back = any_plan(chance, 200, 2000);
+
+	out.interval = FLUX_MS(20);
+	add_pair(sim, chance, &link, &out, coin(chance) ? &back : NULL);
+	for (uint32_t i = 0; i < 6; i++) {
+		uint64_t step = sim_pcg_below(chance, coin(chance) ? FLUX_S(7200) : FLUX_S(10));
+
+		if (sim_pcg_chance(chance, 0.3))
+			step = (uint64_t)0 - sim_pcg_below(chance, FLUX_MS(300));
+		sim_at(sim, sim->now + sim_pcg_range(chance, FLUX_S(2), FLUX_S(10)), step_later,
+		       sim->hosts[sim_pcg_below(chance, 2)], step);
 	}
 }
 
@@ -320,6 +334,7 @@ const struct world worlds[] = {
 	{ "big", furnish_big, FLUX_S(120) },
 	{ "ask", furnish_ask, FLUX_S(120) },
 	{ "blink", furnish_blink, FLUX_S(120) },
+	{ "clock", furnish_clock, FLUX_S(120) },
 	{ "many", furnish_many, FLUX_S(120) },
 	{ "wrap", furnish_wrap, FLUX_S(120) },
 	{ "paced", furnish_paced, FLUX_S(120) },
