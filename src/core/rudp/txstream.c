@@ -146,12 +146,13 @@ void flux_txstream_scan(const struct flux_txstream *w, struct flux_tx_scan *scan
 }
 
 /* Count the datagram in, if pacing and the congestion window let it go now. */
-static bool admit(struct flux_txstream *w, struct flux_tx_scan *scan, flux_ts now, uint64_t seq)
+static bool admit(const struct flux_txstream *w, struct flux_tx_scan *scan, flux_ts now, uint64_t seq)
 {
 	uint32_t len = flux_txwin_slot(&w->win, seq)->len;
 
-	w->full = scan->inflight && scan->inflight + len > w->cwnd;
-	if (w->full || !flux_pace_ready(&scan->pace, now))
+	if (!flux_pace_ready(&scan->pace, now))
+		return false;
+	if (scan->inflight && scan->inflight + len > w->cwnd)
 		return false;
 	flux_pace_sent(&scan->pace, now, len);
 	scan->inflight += len;

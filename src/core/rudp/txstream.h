@@ -43,7 +43,6 @@ struct flux_txstream {
 	uint32_t max_message;
 	uint32_t claim_len;
 	bool claimed;
-	bool full;      /* the next datagram does not fit the congestion window */
 	bool finished;  /* EOS is in the window: nothing may follow */
 	bool confirmed; /* the reader's application has consumed EOS */
 	bool refused;   /* FLUX_EAGAIN was answered: say when there is room */
