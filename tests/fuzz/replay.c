@@ -13,6 +13,7 @@
 #error "FUZZ_TARGET is not defined"
 #endif
 
+#define CORPUS     "tests/fuzz/corpus/"
 #define INPUT_MAX  65536u
 #define PREFIX_MAX 4096u /* longer inputs are run whole only */
 
