@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of fluxrelay. */
+#ifndef FLUX_TOOLS_RELAY_OPTIONS_H
+#define FLUX_TOOLS_RELAY_OPTIONS_H
+
+#include "common/cli.h"
+#include "relay/impair.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct relay_options {
+	struct cli_addr listen;
+	struct cli_addr target;
+	struct relay_impairments set;
+	uint64_t seed;
+	uint64_t run_ns;  /* 0: until a signal */
+	bool is_answered; /* --help or --version was all; end with the code returned */
+};
+
+/* Returns CLI_OK, CLI_USAGE or CLI_FAILED; for the last two the message has been printed. */
+int relay_options_parse(int argc, char **argv, struct relay_options *options);
+
+#endif
