@@ -59,7 +59,7 @@ median()
 
 ratio()
 {
-	awk "BEGIN { printf \"%.2f\", $2 > 0 ? $1 / $2 : 0 }"
+	awk "BEGIN { printf \"%.2f\", ($2 > 0) ? $1 / $2 : 0 }"
 }
 
 say()

@@ -92,15 +92,17 @@ echo "The receiver's page: $url"
 start sender "$build/examples/service" 127.0.0.1:0 127.0.0.1:0 --peer "$way" --send "$tmp/file" --once
 sender=$!
 
-# The processes end by themselves; show how far they are.
+# The processes end by themselves; show how far they are, on one line if somebody watches.
+before='' after='\n' pause=1
+[ ! -t 1 ] || { before='\r' after='' pause=0.2; }
 started=$(date +%s)
 while kill -0 $sender 2>/dev/null; do
 	[ $(($(date +%s) - started)) -lt $limit_s ] || die "not done within $limit_s s"
 	have=$(wc -c <"$tmp/copy")
-	printf '\r%4d %% %6d MiB' $((have * 100 / size)) $((have / 1048576))
-	sleep 0.2
+	printf "$before%4d %% %6d MiB$after" $((have * 100 / size)) $((have / 1048576))
+	sleep $pause
 done
-printf '\r 100 %% %6d MiB\n' $((size / 1048576))
+printf "$before 100 %% %6d MiB\n" $((size / 1048576))
 wait $sender || die "the sender failed"
 kill $probe 2>/dev/null
 wait $probe || die "the HTTP probe failed"

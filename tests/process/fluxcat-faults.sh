@@ -96,8 +96,8 @@ port_of()
 {
 	for fd in /proc/"$1"/fd/*; do
 		inode=$(readlink "$fd" | sed -n 's/socket:\[\(.*\)\]/\1/p')
-		[ -z "$inode" ] || awk -v inode="$inode" '$10 == inode { print substr($2, 10) }' \
-			/proc/"$1"/net/udp
+		[ -z "$inode" ] || awk -v inode="$inode" '$10 == inode { sub(/.*:/, "", $2); print $2 }' \
+			/proc/"$1"/net/udp /proc/"$1"/net/udp6
 	done | head -n 1
 }
 
