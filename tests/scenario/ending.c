@@ -89,7 +89,10 @@ static void test_A03_close_at_once(void **state)
 	}
 }
 
-/* Both close in the same instant, or the second while the first is flushing. */
+/*
+ * Both close in the same instant, or the second while the first is flushing. The first to be done ends the
+ * session; the other is told if something of its own was not delivered.
+ */
 static void test_A03_both_close(void **state)
 {
 	const struct sim_link_cfg link = { .delay = FLUX_MS(5), .loss = 0.1 };
@@ -107,9 +110,11 @@ static void test_A03_both_close(void **state)
 		sim_session_close(a, FLUX_NEVER);
 		pair_run(&world, FLUX_MS(seed));
 		sim_session_close(b, FLUX_NEVER);
+		a->tx->abandoned = a->rx->abandoned = true;
 		pair_run_done(&world, FLUX_S(20));
-		assert_int_equal(a->reason, 0);
-		assert_int_equal(b->reason, 0);
+		assert_true(a->reason == 0 || b->reason == 0);
+		assert_true(a->reason == 0 || (a->reason == FLUX_EUNDELIVERED && a->undelivered > 0));
+		assert_true(b->reason == 0 || (b->reason == FLUX_EUNDELIVERED && b->undelivered > 0));
 		pair_close(&world);
 	}
 }

@@ -308,6 +308,8 @@ static void take(struct sim_session *session, const struct flux_msg *msg)
 
 	if (session->eos)
 		sim_violate(sim, SIM_EOS, "a message after EOS");
+	session->read_count++;
+	session->read_since_pause++;
 	if (!rx || sim->violated)
 		return;
 	if (rx->delivered >= rx->accepted)
@@ -318,8 +320,6 @@ static void take(struct sim_session *session, const struct flux_msg *msg)
 			    rx->id, rx->delivered);
 	else
 		rx->delivered_at[rx->delivered++] = sim->now;
-	session->read_count++;
-	session->read_since_pause++;
 }
 
 /* How many of the n messages that were looked at to release now. */
@@ -343,7 +343,7 @@ static void read_some(struct sim_session *session)
 		sim_violate(host->sim, SIM_CALLS, "readable, and nothing to read");
 	if (!n)
 		return;
-	if (!session->rx)
+	if (!session->rx && !session->app.raw)
 		bind_stream(session, &msgs[0]);
 	for (uint32_t i = 0; i < keep; i++)
 		take(session, &msgs[i]);

@@ -40,6 +40,7 @@ struct sim_app_cfg {
 	flux_ts close_linger; /* for close_done */
 	bool close_done;      /* close when everything of both directions went through */
 	bool close_eos;       /* close when the peer has finished its stream */
+	bool raw;	       /* messages are of no stream: they are counted only */
 	bool may_time_out;    /* the test cuts or kills: FLUX_ETIMEDOUT and the like are no violation */
 };
 
