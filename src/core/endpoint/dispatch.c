@@ -65,7 +65,8 @@ static bool on_ping(struct flux_endpoint *ep, struct flux_session *s, const stru
 {
 	struct flux_ping ping;
 
-	if (!flux_ping_decode(&ping, body))
+	/* The answer must not be longer than the question. */
+	if (flux_reader_left(body) < FLUX_PONG_LEN || !flux_ping_decode(&ping, body))
 		return false;
 	flux_control_pong(ep, s, h->ts, &ping);
 	return true;

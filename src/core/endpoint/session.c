@@ -162,6 +162,17 @@ void flux_session_end(struct flux_endpoint *ep, struct flux_session *s, int reas
 	flux_session_set_timer(ep, s, false);
 }
 
+/* The peer's words end up on terminals and in logs: nothing but printable characters may pass. */
+static void take_text(struct flux_session *s, const struct flux_close *c)
+{
+	for (uint32_t i = 0; i < c->text_len; i++) {
+		char ch = c->text[i];
+
+		s->end.text[i] = (unsigned char)ch < ' ' || ch == 0x7F ? '?' : ch;
+	}
+	s->end.text[c->text_len] = '\0';
+}
+
 void flux_session_ended_by_peer(struct flux_endpoint *ep, struct flux_session *s, const struct flux_close *c)
 {
 	bool graceful = c->kind == FLUX_CLOSE_GRACEFUL;
@@ -176,8 +187,7 @@ void flux_session_ended_by_peer(struct flux_endpoint *ep, struct flux_session *s
 		reason = FLUX_EPROTO;
 	s->end.drop_unread = !graceful;
 	flux_session_end(ep, s, reason, 0, c->code, "");
-	memcpy(s->end.text, c->text, c->text_len);
-	s->end.text[c->text_len] = '\0';
+	take_text(s, c);
 	flux_control_close(ep, s, FLUX_CLOSE_ACK);
 }
 
