@@ -108,6 +108,7 @@ static void on_event(void *ctx, struct flux_binding *binding, const struct flux_
 	cat_report_sample(&cat->report, binding, cat->sid);
 	if (event->type == FLUX_EVENT_UP) {
 		cat->report.up_at = flux_loop_now();
+		cat->report.shown_at = cat->report.up_at;
 		cat->report.peer = event->peer;
 	} else if (event->type == FLUX_EVENT_CLOSED) {
 		cat->open = false;
