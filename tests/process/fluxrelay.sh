@@ -117,6 +117,10 @@ else
 	tap_skip "counters that cannot be written are an error" "no /dev/full"
 fi
 
+"$relay" 127.0.0.1:0 127.0.0.1:9 --seconds 0.01 >&- 2>"$tmp/err"
+tap_run "so is a closed standard output" \
+	test $? -eq 1 -a "$(grep -c 'cannot write to standard output' "$tmp/err")" -eq 1
+
 # ---- datagrams ----
 
 # through NAME PROBE-OPTIONS... -- RELAY-OPTIONS...: the probe is content; $tmp/json has the counters.

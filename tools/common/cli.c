@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HOST_TEXT 256 /* a DNS name has at most 253 characters */
 #define PORT_TEXT 8
@@ -20,6 +22,10 @@ static const char *tool_name = "flux";
 
 void cli_init(const char *tool)
 {
+	/* A socket that came to be descriptor 1 would take what is printed. */
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 	tool_name = tool;
 }
 

@@ -44,7 +44,10 @@ enum cli_addr_use {
 /* Room for any text of cli_addr_format(): a scoped IPv6 address, brackets and port. */
 #define CLI_ADDR_TEXT 80
 
-/* Set the name that starts every message; call it first. `tool` must stay valid. */
+/*
+ * Set the name that starts every message; call it first. `tool` must stay valid. A standard
+ * stream that was closed becomes one on which every read or write fails.
+ */
 void cli_init(const char *tool);
 
 /* Print "tool: text" as one line on stderr. */
