@@ -7,13 +7,14 @@
 relay=$PWD/tools/fluxrelay
 probe=$PWD/tests/process/relay_probe
 
-# expect STATUS PATTERN ARGS...: the relay ends with STATUS and says PATTERN on standard error.
+# expect STATUS PATTERN ARGS...: the relay ends with STATUS and says PATTERN on standard error. If
+# it starts instead, it ends by itself.
 expect()
 {
 	status=$1
 	pattern=$2
 	shift 2
-	"$relay" "$@" >"$tmp/out" 2>"$tmp/err"
+	"$relay" --seconds 5 "$@" >"$tmp/out" 2>"$tmp/err"
 	got=$?
 	if [ $got -ne "$status" ]; then
 		echo "fluxrelay $*: status $got, not $status"
@@ -85,7 +86,7 @@ start()
 {
 	rm -f "$tmp/ready"
 	mkfifo "$tmp/ready"
-	"$relay" 127.0.0.1:0 127.0.0.1:9 "$@" >"$tmp/json" 2>"$tmp/ready" &
+	"$relay" 127.0.0.1:0 127.0.0.1:9 --seconds 100 "$@" >"$tmp/json" 2>"$tmp/ready" &
 	pid=$!
 	read -r line <"$tmp/ready"
 	port=${line##*:}

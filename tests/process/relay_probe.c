@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,6 +102,7 @@ static void start_relay(struct probe *probe, char **argv)
 		args[i + 2] = argv[i];
 	probe->pid = fork();
 	if (probe->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* it must not outlive a failed test */
 		dup2(pipe_fd[1], STDERR_FILENO);
 		close(pipe_fd[0]);
 		close(pipe_fd[1]);
