@@ -80,6 +80,40 @@ static void test_U20_three_seconds_of_darkness(void **state)
 	}
 }
 
+/* The breaker slows a sender down that hears nothing; when it hears again it is soon where it was. */
+static void test_U20_a_full_stream_is_back_soon_after_the_dark(void **state)
+{
+	static const flux_ts delays[] = { FLUX_US(100), FLUX_MS(1), FLUX_MS(10), FLUX_MS(50) };
+	struct sim_plan plan = plan_steady(60000, 1000, FLUX_US(200));
+	struct sim_session *session;
+	uint64_t delivered;
+
+	(void)state;
+	for (uint64_t i = 0; i < 12; i++) {
+		const struct sim_link_cfg link = { .delay = delays[i % 4] };
+
+		pair_init(&world, i);
+		world.b_cfg.endpoint.window = 4096;
+		pair_start(&world, &link);
+		world.sim.check_every = 64;
+		session = sim_connect(world.a, world.b, &plan, NULL);
+		pair_run(&world, FLUX_S(2));
+		sim_cut(&world.sim, world.a, world.b, i < 4 ? FLUX_MS(300) : i < 8 ? FLUX_S(1) :
+										     FLUX_S(3));
+		pair_run(&world, i < 4 ? FLUX_MS(300) : i < 8 ? FLUX_S(1) :
+								FLUX_S(3));
+		pair_run(&world, FLUX_S(2));
+		delivered = session->tx->delivered;
+		pair_run(&world, FLUX_S(1));
+		/* 5000 a second are meant; 4000 and the backlog are the least. */
+		if (session->tx->delivered < delivered + 4000 && session->tx->delivered < 60001)
+			fail_msg("delay %u us: %u messages in the third second after the dark",
+				 (unsigned)(link.delay / 1000), (unsigned)(session->tx->delivered - delivered));
+		pair_run_done(&world, FLUX_S(60));
+		pair_close(&world);
+	}
+}
+
 /* An idle session says something now and then, and not much. */
 static void test_idle_sessions_are_nearly_silent(void **state)
 {
@@ -108,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_U19_a_dead_peer_is_reported_in_time),
 		cmocka_unit_test(test_U19_a_hundred_busy_sessions_live),
 		cmocka_unit_test(test_U20_three_seconds_of_darkness),
+		cmocka_unit_test(test_U20_a_full_stream_is_back_soon_after_the_dark),
 		cmocka_unit_test(test_idle_sessions_are_nearly_silent),
 	};
 

@@ -13,6 +13,7 @@
 #define EMPTY_READS_MAX 10000u
 
 static void pump(struct sim_session *session);
+static void plan_pump(struct sim_session *session, flux_ts when);
 
 static bool is_usable(const struct sim_session *session)
 {
@@ -33,6 +34,7 @@ static struct sim_session *session_new(struct sim_host *host, flux_sid sid, cons
 	session->sid = sid;
 	session->peer = *peer;
 	session->born = host->sim->now;
+	session->pump_at = FLUX_NEVER;
 	session->next = host->sessions;
 	host->sessions = session;
 	return session;
@@ -72,15 +74,27 @@ bool sim_session_settled(const struct sim_session *session)
 
 /* ---- sending ---- */
 
-static void pump_later(void *ctx, uint64_t arg)
+static void pump_later(void *ctx, uint64_t serial)
 {
 	struct sim_session *session = ctx;
+	struct sim_host *host = session->host;
 
-	(void)arg;
-	if (session->host->sim->now < session->host->paused_until)
-		sim_at(session->host->sim, session->host->paused_until, pump_later, session, 0);
+	if (serial != session->pump_serial)
+		return;
+	session->pump_at = FLUX_NEVER;
+	if (host->sim->now < host->paused_until)
+		plan_pump(session, host->paused_until);
 	else if (is_usable(session))
 		pump(session);
+}
+
+/* At most one call is pending for a session. */
+static void plan_pump(struct sim_session *session, flux_ts when)
+{
+	if (when >= session->pump_at)
+		return;
+	session->pump_at = when;
+	sim_at(session->host->sim, when, pump_later, session, ++session->pump_serial);
 }
 
 /* When message `index` of the outgoing stream may be sent; FLUX_NEVER: when something else happens. */
@@ -180,7 +194,7 @@ static void pump(struct sim_session *session)
 		when = due(session, tx->accepted);
 		if (when > sim->now || n++ == PUMP_MAX) {
 			if (when != FLUX_NEVER)
-				sim_at(sim, when > sim->now ? when : sim->now + 10000, pump_later, session, 0);
+				plan_pump(session, when > sim->now ? when : sim->now + 10000);
 			break;
 		}
 		rc = send_one(session, tx->accepted);
@@ -217,7 +231,7 @@ struct sim_session *sim_connect_addr(struct sim_host *from, const struct flux_ad
 		session->rx->back = session->tx;
 		session->rx->bound = true;
 	}
-	sim_at(sim, sim->now, pump_later, session, 0);
+	plan_pump(session, sim->now);
 	sim_host_kick(from);
 	return session;
 }

@@ -40,7 +40,7 @@ struct sim_app_cfg {
 	flux_ts close_linger; /* for close_done */
 	bool close_done;      /* close when everything of both directions went through */
 	bool close_eos;       /* close when the peer has finished its stream */
-	bool raw;	       /* messages are of no stream: they are counted only */
+	bool raw;             /* messages are of no stream: they are counted only */
 	bool may_time_out;    /* the test cuts or kills: FLUX_ETIMEDOUT and the like are no violation */
 };
 
@@ -51,7 +51,9 @@ struct sim_session {
 	struct sim_stream *tx, *rx; /* NULL: none, or not known yet */
 	struct flux_addr peer;
 	flux_sid sid;
-	uint32_t life;                  /* of the host */
+	uint32_t life;   /* of the host */
+	flux_ts pump_at; /* the next look at what is to be sent */
+	uint64_t pump_serial;
 	flux_ts born, up_at, closed_at; /* world time; 0: not yet */
 	bool incoming, up, blocked, eos, closing, closed, crashed, paused, held;
 	uint32_t read_since_pause, empty_reads;

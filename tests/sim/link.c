@@ -132,9 +132,11 @@ static struct sim_packet *corrupt(struct sim_link *link, struct sim_packet *pack
 		flip_bits(packet, pcg);
 	}
 	if (differs(packet, original)) {
-		packet->damaged = true;
+		/* A splice can be nothing but the older packet again. */
+		packet->damaged = !link->older || differs(packet, link->older);
+		packet->copy |= !packet->damaged;
 		link->stats.corrupted++;
-		link->stats.data_missed += is_data(original) && !packet->copy;
+		link->stats.data_missed += is_data(original) && !original->copy;
 	}
 	free(original);
 	return packet;

@@ -546,6 +546,9 @@ static bool is_even(const struct sim_link *link)
 {
 	const struct sim_link_cfg *cfg = &link->cfg;
 
+	/* A copy that comes late counts as the packet itself if that was corrupted. */
+	if (cfg->duplicate_delay && cfg->corrupt > 0)
+		return false;
 	return !cfg->jitter && !cfg->reorder && !cfg->rate_bps && !cfg->script &&
 	       !link->stats.cut;
 }

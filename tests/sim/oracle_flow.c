@@ -8,6 +8,8 @@
 
 /* Slack for what is rounded to microseconds on its way. */
 #define ROUNDING FLUX_US(3)
+/* No repair is waited for longer than this. */
+#define WAIT_MAX FLUX_S(1)
 
 static void low_add(struct sim_low *low, flux_ts value, flux_ts now, flux_ts period)
 {
@@ -94,7 +96,8 @@ static void check_rate(struct sim_flow *flow, uint32_t len)
 		burst = 2.0 * datagram;
 	/* One datagram more: it may leave when any credit is there. */
 	burst += datagram;
-	flow->credit += rate * (double)(now - flow->credit_at) / 1e9;
+	/* Times are whole nanoseconds: a thousandth is rounding. */
+	flow->credit += rate * 1.001 * (double)(now - flow->credit_at) / 1e9;
 	flow->credit_at = now;
 	if (flow->credit > burst)
 		flow->credit = burst;
@@ -287,6 +290,8 @@ static void check_asked(struct sim_flow *flow, uint64_t seq, struct sim_moment s
 			    (shown.time - slot->detected) / 1000);
 	if (slot->asked_rtt < rtt)
 		rtt = slot->asked_rtt;
+	if (rtt > WAIT_MAX)
+		rtt = WAIT_MAX;
 	if (slot->asks && shown.time - slot->asked + ROUNDING < rtt)
 		sim_violate(sim, SIM_ASK_TIME, "datagram %" PRIu64 " is asked for again after %" PRIu64 " us", seq,
 			    (shown.time - slot->asked) / 1000);

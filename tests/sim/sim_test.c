@@ -225,8 +225,9 @@ static void test_link_corrupts_and_says_so(void **state)
 	(void)state;
 	assert_share(sink.damaged, PACKETS, 0.1);
 	assert_share(sink.resized, PACKETS, 0.05);
-	assert_int_equal(stats.corrupted, sink.damaged);
-	assert_int_equal(stats.data_missed, sink.damaged);
+	/* A splice from the first byte is an older packet, whole. */
+	assert_in_range(sink.damaged, stats.corrupted - 10, stats.corrupted);
+	assert_int_equal(stats.data_missed, stats.corrupted);
 }
 
 static struct sim_fate third_and_fifth(void *ctx, flux_ts now, struct sim_packet *packet)

@@ -199,7 +199,10 @@ static void step_later(void *ctx, uint64_t step)
 	sim_host_step_clock(ctx, (int64_t)step);
 }
 
-/* Partitions and stopped processes, none long enough to end a session. */
+/*
+ * Partitions and stopped processes, none long enough to end a session. Not during the handshake: a server
+ * forgets after 3 s who has not confirmed.
+ */
 static void furnish_blink(struct sim *sim, struct sim_pcg *chance)
 {
 	struct sim_link_cfg link = { .delay = FLUX_US(sim_pcg_range(chance, 50, 30000)),
@@ -209,13 +212,13 @@ static void furnish_blink(struct sim *sim, struct sim_pcg *chance)
 
 	out.interval = FLUX_MS(50);
 	for (size_t i = 0; i < 3; i++) {
-		flux_ts from = sim->now + sim_pcg_below(chance, FLUX_S(10));
+		flux_ts from = sim->now + sim_pcg_range(chance, FLUX_S(1), FLUX_S(10));
 
 		link.down[i] = (struct sim_window){ from, from + sim_pcg_below(chance, FLUX_S(3)) };
 	}
 	add_pair(sim, chance, &link, &out, coin(chance) ? &back : NULL);
 	for (uint32_t i = 0; i < 3; i++)
-		sim_at(sim, sim->now + sim_pcg_below(chance, FLUX_S(8)), pause_later,
+		sim_at(sim, sim->now + sim_pcg_range(chance, FLUX_S(1), FLUX_S(8)), pause_later,
 		       sim->hosts[sim_pcg_below(chance, 2)], sim_pcg_below(chance, FLUX_S(2)));
 }
 
