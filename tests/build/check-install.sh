@@ -31,6 +31,19 @@ for module in flux flux-event; do
 	tap_run "$module.pc has the version" test "$("$PKG_CONFIG" --modversion $module)" = "$VERSION"
 done
 
+# loads LIBRARY NAME: yes or no.
+loads()
+{
+	ldd "$archives/$1.so" | grep -q "lib$2" && echo yes || echo no
+}
+
+# Each library loads what was configured, and libevent is the business of libflux-event alone (B02).
+if [ -e "$archives/libflux.so" ]; then
+	grep -q '^#define HAVE_ISAL 1' config.h && isal=yes || isal=no
+	tap_run "libflux.so loads ISA-L: $isal" test "$(loads libflux isal)" = $isal
+	tap_run "libflux.so does not load libevent" test "$(loads libflux event)" = no
+fi
+
 if [ ! -f "$pcdir/flux-event.pc" ]; then
 	tap_skip "hello.c" "built without libevent"
 	tap_done
