@@ -266,6 +266,18 @@ static flux_ts world_deadline(const struct sim_host *host)
 	return deadline <= now ? host->sim->now : host->sim->now + (deadline - now);
 }
 
+/*
+ * E08: a turn in which nothing came, at or after the deadline of the turn before, sends something or has a later
+ * deadline at its end.
+ */
+static void watch_deadline(struct sim_host *host, flux_ts before, bool busy)
+{
+	flux_ts after = flux_endpoint_deadline(host->ep);
+
+	if (host->strict_deadline && !busy && before <= sim_host_now(host) && after <= before)
+		sim_violate(host->sim, SIM_DEADLINE, "host %u: a turn at its deadline changed nothing", host->index);
+}
+
 static void watch_progress(struct sim_host *host, bool busy)
 {
 	if (busy || host->full || host->lent_count) {
@@ -305,12 +317,14 @@ static void turn(void *ctx, uint64_t serial)
 {
 	struct sim_host *host = ctx;
 	uint64_t before = host->sent + host->fed;
+	flux_ts deadline;
 	bool all;
 
 	if (serial != host->wake_serial || !host->ep)
 		return;
 	host->wake_time = FLUX_NEVER;
 	host->turns++;
+	deadline = flux_endpoint_deadline(host->ep);
 	receive_all(host);
 	if (host->cfg.drive == SIM_POLLING ||
 	    flux_endpoint_deadline(host->ep) <= sim_host_now(host))
@@ -319,6 +333,7 @@ static void turn(void *ctx, uint64_t serial)
 	all = sim_drive_send(host);
 	sim_app_events(host);
 	sim_oracle_turn(host);
+	watch_deadline(host, deadline, host->sent + host->fed != before);
 	if (host->ep)
 		rearm(host, host->sent + host->fed != before, !all);
 }

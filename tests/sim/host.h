@@ -108,6 +108,7 @@ struct sim_host {
 	struct sim_shown shown[SIM_LENT_MAX]; /* a ring: the oldest is overwritten */
 	uint32_t shown_next;
 	uint32_t spins;
+	bool strict_deadline; /* a turn for the deadline alone must send, or move the deadline */
 	uint64_t turns, sent, fed;
 	uint64_t turns_at_check;
 	bool may_allocate; /* in this turn: something opened */
