@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/base/seq.h"
 #include "core/base/time.h"
+#include "core/wire/packet.h"
 
 #define WINDOW_MAX    (1u << 20) /* protocol 2.10 */
 #define PATIENCE_RTOS 5          /* of silence before the breaker trips */
@@ -46,10 +47,16 @@ void flux_txstream_fini(struct flux_txstream *w)
 	flux_txwin_fini(&w->win);
 }
 
+/* Whether the open datagram holds a record; an aborted claim may leave it without. */
+static bool has_open(const struct flux_txstream *w)
+{
+	return w->win.open_len > FLUX_HEADER_LEN;
+}
+
 /* Whether something is left to send that was never sent. */
 static bool has_unsent(const struct flux_txstream *w)
 {
-	return w->win.next < w->win.end || (w->win.open_len && !w->claimed);
+	return w->win.next < w->win.end || (has_open(w) && !w->claimed);
 }
 
 /* Whether an answer is awaited: heartbeats go on while it is. */
@@ -102,6 +109,15 @@ static void on_ack(struct flux_txstream *w, uint64_t ack, uint64_t high)
 	for (uint64_t s = win->una; w->rtx.count && s < ack; s++)
 		flux_bitring_clear(&w->rtx, s);
 	w->acked_messages += flux_txwin_ack(win, ack);
+	if (win->una == win->next)
+		w->arrived = w->tx_cum;
+}
+
+/* The answer to a SYNC comes after all that was sent before it: repairs too, which no slot's cum counts. */
+static void on_echo(struct flux_txstream *w, const struct flux_feedback *fb)
+{
+	if (fb->echo_dly != FLUX_NO_ECHO && fb->echo_ts == w->sync_ts)
+		w->arrived = flux_max_u64(w->arrived, w->sync_cum);
 }
 
 bool flux_txstream_on_feedback(struct flux_txstream *w, flux_ts now, const struct flux_feedback *fb,
@@ -118,6 +134,7 @@ bool flux_txstream_on_feedback(struct flux_txstream *w, flux_ts now, const struc
 	w->feedbacks++;
 	w->naks += fb->n > 0;
 	on_ack(w, fb->ack, high);
+	on_echo(w, fb);
 	w->limit = flux_max_u64(w->limit, fb->ack + fb->window);
 	for (uint32_t i = 0; i < fb->n; i++) {
 		uint64_t s = flux_max_u64(ranges[i].first, w->win.una);
@@ -125,7 +142,7 @@ bool flux_txstream_on_feedback(struct flux_txstream *w, flux_ts now, const struc
 		for (; s < ranges[i].first + ranges[i].count; s++)
 			on_nak(w, now, flux_rtt_hold(rtt), s);
 	}
-	if ((fb->flags & FLUX_FB_EOS) && w->finished && w->win.una == w->win.end)
+	if ((fb->flags & FLUX_FB_EOS) && w->finished && w->win.una == w->win.end && !has_open(w))
 		w->confirmed = true;
 	if (!waiting(w))
 		flux_heartbeat_stop(&w->hb);
@@ -227,6 +244,8 @@ void flux_txstream_build_sync(struct flux_txstream *w, flux_ts now, const struct
 
 	flux_heartbeat_beat(&w->hb, now);
 	w->syncs++;
+	w->sync_ts = flux_ts_us(now);
+	w->sync_cum = w->tx_cum;
 	*sync = (struct flux_sync){
 		.next = w->win.next,
 		.floor = w->win.una,
@@ -236,7 +255,7 @@ void flux_txstream_build_sync(struct flux_txstream *w, flux_ts now, const struct
 		.hb = flux_ts_us(w->hb.interval),
 		.flags = FLUX_SYNC_WANT_FEEDBACK,
 	};
-	if (w->finished && w->win.next == w->win.end && !w->win.open_len)
+	if (w->finished && w->win.next == w->win.end && !has_open(w))
 		sync->flags |= FLUX_SYNC_EOS;
 }
 

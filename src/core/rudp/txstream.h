@@ -37,8 +37,10 @@ struct flux_txstream {
 	struct flux_breaker breaker;
 	uint64_t rate_bps;
 	uint64_t limit;
-	uint64_t tx_cum;  /* bytes sent */
-	uint64_t arrived; /* of those, known to have arrived or to be overtaken */
+	uint64_t tx_cum;   /* bytes sent */
+	uint64_t arrived;  /* of those, known to have arrived or to be overtaken */
+	uint64_t sync_cum; /* tx_cum at the last SYNC */
+	uint32_t sync_ts;  /* and its ts */
 	uint32_t cwnd;
 	uint32_t max_message;
 	uint32_t claim_len;
