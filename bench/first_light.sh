@@ -130,7 +130,7 @@ http()
 	await "$tmp/http.out"
 	read -r host port <"$tmp/http.out"
 	sleep 0.5
-	"$build/examples/probe" "$host" "$port" / $seconds >"$tmp/$1.json" || exit 1
+	nice -n -10 "$build/examples/probe" "$host" "$port" / $seconds >"$tmp/$1.json" 2>/dev/null || exit 1
 	wait
 	pids=
 	tail -n 1 "$tmp/http.out" | number messages_per_second >"$tmp/$1.rate"
