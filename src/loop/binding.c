@@ -4,9 +4,9 @@
 
 #include <string.h>
 
+#include "core/base/cfg.h"
 #include "core/base/mem.h"
 #include "core/base/time.h"
-#include "loop/cfg.h"
 #include "sys/clock.h"
 #include "sys/entropy.h"
 #include "sys/resolve.h"

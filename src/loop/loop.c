@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/cfg.h"
 #include "core/base/mem.h"
 #include "core/base/time.h"
 #include "loop/binding.h"
-#include "loop/cfg.h"
 #include "sys/clock.h"
 
 /* Its address is a name of the thread, got without a system call. */

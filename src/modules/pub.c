@@ -2,8 +2,8 @@
 /* Publications: a handle on one session to send into, which asks for a turn whenever there is something. */
 #include <flux/pub.h>
 
+#include "core/base/cfg.h"
 #include "loop/binding.h"
-#include "loop/cfg.h"
 
 struct flux_pub {
 	struct flux_attachment att; /* first */

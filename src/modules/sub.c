@@ -2,8 +2,8 @@
 /* Subscriptions: who gets the messages of a session, or of all that nobody else reads. */
 #include <flux/sub.h>
 
+#include "core/base/cfg.h"
 #include "loop/binding.h"
-#include "loop/cfg.h"
 
 struct flux_sub {
 	struct flux_attachment att; /* first */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Copying between structs of different library versions. */
-#include "loop/cfg.h"
+#include "core/base/cfg.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The one rule for structs that grow: their first member says how much of them the caller knows. */
-#ifndef FLUX_LOOP_CFG_H
-#define FLUX_LOOP_CFG_H
+#ifndef FLUX_CORE_BASE_CFG_H
+#define FLUX_CORE_BASE_CFG_H
 
 #include <stddef.h>
 
