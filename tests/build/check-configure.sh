@@ -6,7 +6,7 @@
 . "${srcdir:?}/tests/build/tap.sh"
 
 source=$(cd "$srcdir" && pwd)
-libs='isal:libisal:libisal-dev libevent:libevent_core:libevent-dev cmocka:cmocka:libcmocka-dev'
+libs='isal:libisal:libisal-dev libevent:libevent_core:libevent-dev numa:numa:libnuma-dev cmocka:cmocka:libcmocka-dev'
 mkdir "$tmp/installed" "$tmp/nothing"
 PKG_CONFIG_LIBDIR=$tmp/pc
 export PKG_CONFIG_LIBDIR
@@ -46,8 +46,8 @@ expect()
 	tap_empty "$1" "$tmp/complaints"
 }
 
-with='--with-isal --with-libevent --with-cmocka'
-without='--without-isal --without-libevent --without-cmocka'
+with='--with-isal --with-libevent --with-numa --with-cmocka'
+without='--without-isal --without-libevent --without-numa --without-cmocka'
 # shellcheck disable=SC2086 # lists of options
 {
 	configured installed
