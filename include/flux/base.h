@@ -60,6 +60,9 @@ struct flux_mem {
 /** The C library's malloc() and free(). */
 FLUX_API extern const struct flux_mem flux_mem_libc;
 
+/** Room for the words of a refusal: what failed, the limit it met, the remedy; always terminated. */
+#define FLUX_WHY_TEXT 512
+
 /** An IPv4 or IPv6 address with a port. Compare with flux_addr_equal(), never byte for byte. */
 struct flux_addr {
 	uint8_t ip[16];   /**< network order; IPv4 uses the first four bytes, the rest is zero */

@@ -24,6 +24,9 @@ extern "C" {
 	X(FLUX_EBUSY, -EBUSY, "every slot is taken: raise the limit or close something first")   \
 	X(FLUX_ETIMEDOUT, -ETIMEDOUT, "nothing was heard from the peer within the time limit")   \
 	X(FLUX_EREFUSED, -ECONNREFUSED, "the peer refused")                                      \
+	X(FLUX_EEXIST, -EEXIST, "a living process has it: attach, or choose another name")       \
+	X(FLUX_ENOSPC, -ENOSPC, "the file system has not the blocks that were asked for")        \
+	X(FLUX_EPERM, -EPERM, "the system refuses: a privilege or a higher limit is needed")     \
 	X(FLUX_ECLOSED, -4096, "the session is closed, or the handle is no longer valid")        \
 	X(FLUX_EVERSION, -4097, "the peer speaks no protocol version that we speak")             \
 	X(FLUX_EPROTO, -4098, "the peer broke the protocol")                                     \
@@ -31,12 +34,22 @@ extern "C" {
 	X(FLUX_ERESET, -4100, "the peer no longer knows this session")                           \
 	X(FLUX_EABORTED, -4101, "the peer gave up and said why in the code")                     \
 	X(FLUX_EUNDELIVERED, -4102, "the close deadline passed before everything was confirmed") \
-	X(FLUX_ETHREAD, -4103, "called from a thread that does not own the handle")
+	X(FLUX_ETHREAD, -4103, "called from a thread that does not own the handle")              \
+	X(FLUX_EUNSAFE, -4104, "its owner, mode, type or seals let others harm us")              \
+	X(FLUX_EMAGIC, -4105, "no Flux region: it does not begin as one")                        \
+	X(FLUX_ELAYOUT, -4106, "the region is laid out by another version of the library")       \
+	X(FLUX_EHEADER, -4107, "the header of the region has another length than ours")          \
+	X(FLUX_EBYTEORDER, -4108, "the region was made by a machine of the other byte order")    \
+	X(FLUX_EWORDSIZE, -4109, "the region was made by a program of another word size")        \
+	X(FLUX_ESIZE, -4110, "the region has another size than is wanted or written in it")      \
+	X(FLUX_ETRUNCATED, -4111, "the region was cut: its file is shorter than it says")        \
+	X(FLUX_EKIND, -4112, "the region holds another kind of thing than is wanted")            \
+	X(FLUX_EKINDVERSION, -4113, "what the region holds has another version than ours")
 
 #define FLUX_ERROR_ENUM(name, value, text) name = (value),
 enum flux_error {
 	FLUX_ERRORS(FLUX_ERROR_ENUM)
-	FLUX_ERROR_LAST_ = -4103
+	FLUX_ERROR_LAST_ = -4113
 };
 #undef FLUX_ERROR_ENUM
 
