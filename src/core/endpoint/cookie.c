@@ -6,6 +6,7 @@
 #include "core/endpoint/endpoint.h"
 
 #define KEY_LIFE FLUX_S(60)
+#define ADDR_LEN (16 + 4 + 2)
 
 /* Keys of this minute and of the one before are good. */
 static void rotate(struct flux_endpoint *ep)
@@ -16,22 +17,29 @@ static void rotate(struct flux_endpoint *ep)
 		return;
 	memcpy(ep->cookie_key[1], ep->cookie_key[0], 16);
 	flux_rng_bytes(&ep->rng, ep->cookie_key[0], 16);
-	if (age >= 2 * KEY_LIFE)
-		flux_rng_bytes(&ep->rng, ep->cookie_key[1], 16);
+	ep->t_cookie_key += KEY_LIFE;
+	if (age < 2 * KEY_LIFE)
+		return;
+	flux_rng_bytes(&ep->rng, ep->cookie_key[1], 16);
 	ep->t_cookie_key = ep->now;
+}
+
+static uint8_t *put_addr(uint8_t *out, const struct flux_addr *addr)
+{
+	memcpy(out, addr->ip, 16);
+	memcpy(out + 16, &addr->scope, 4);
+	memcpy(out + 20, &addr->port, 2);
+	return out + ADDR_LEN;
 }
 
 static void compute(const uint8_t key[16], uint8_t out[FLUX_COOKIE_LEN], const struct flux_addr *peer,
 		    const struct flux_hello *h)
 {
-	uint8_t text[16 + 4 + 2 + 8 + 4 + 1], *p = text;
+	uint8_t text[ADDR_LEN + 8 + 4 + 1], *p = put_addr(text, peer);
 
-	memcpy(p, peer->ip, 16);
-	memcpy(p + 16, &peer->scope, 4);
-	memcpy(p + 20, &peer->port, 2);
-	memcpy(p + 22, &h->nonce, 8);
-	memcpy(p + 30, &h->cid, 4);
-	p[34] = h->mode;
+	memcpy(p, &h->nonce, 8);
+	memcpy(p + 8, &h->cid, 4);
+	p[12] = h->mode;
 	flux_siphash128(out, text, sizeof(text), key);
 }
 
@@ -61,7 +69,15 @@ bool flux_cookie_good(struct flux_endpoint *ep, const struct flux_addr *peer, co
 	return false;
 }
 
-void flux_reset_token(const struct flux_endpoint *ep, uint32_t cid, uint8_t token[FLUX_RESET_TOKEN_LEN])
+/*
+ * Bound to the address that it is shown to: whoever asks from elsewhere, or before the cid is in use, learns
+ * a token that ends nobody's session but its own.
+ */
+void flux_reset_token(const struct flux_endpoint *ep, uint32_t cid, const struct flux_addr *peer,
+		      uint8_t token[FLUX_RESET_TOKEN_LEN])
 {
-	flux_siphash128(token, &cid, sizeof(cid), ep->cfg.reset_key);
+	uint8_t text[ADDR_LEN + 4];
+
+	memcpy(put_addr(text, peer), &cid, 4);
+	flux_siphash128(token, text, sizeof(text), ep->cfg.reset_key);
 }

@@ -220,7 +220,8 @@ void flux_cookie_make(struct flux_endpoint *ep, uint8_t out[FLUX_COOKIE_LEN],
 		      const struct flux_addr *peer, const struct flux_hello *h);
 bool flux_cookie_good(struct flux_endpoint *ep, const struct flux_addr *peer,
 		      const struct flux_hello *h);
-void flux_reset_token(const struct flux_endpoint *ep, uint32_t cid,
+/* What `peer` is told of `cid` in the handshake, and shown in a RESET. */
+void flux_reset_token(const struct flux_endpoint *ep, uint32_t cid, const struct flux_addr *peer,
 		      uint8_t token[FLUX_RESET_TOKEN_LEN]);
 
 /* session.c: life of a session */

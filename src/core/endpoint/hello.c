@@ -34,7 +34,7 @@ void flux_hello_params(const struct flux_endpoint *ep, const struct flux_session
 		.window = s->window,
 		.first_seq = s->first_tx,
 	};
-	flux_reset_token(ep, s->sid, params->reset_token);
+	flux_reset_token(ep, s->sid, &s->peer, params->reset_token);
 }
 
 bool flux_hello_take_params(const struct flux_endpoint *ep, struct flux_session *s,

@@ -28,7 +28,7 @@ static void answer_unknown(struct flux_endpoint *ep, const struct flux_header *h
 		return;
 	ep->resets_left--;
 	ep->stats.resets_sent++;
-	flux_reset_token(ep, h->cid, token);
+	flux_reset_token(ep, h->cid, &rx->from, token);
 	flux_op_queue(ep, op, flux_reset_encode(h->cid, token, 40, flux_op_image(ep, op), FLUX_IMAGE_BYTES));
 }
 
