@@ -56,11 +56,11 @@ struct flux_endpoint_cfg {
 	uint32_t window;            /**< receive window of a session, datagrams, power of two, 16 to 65536,
 				     *   default 1024 */
 	uint32_t rx_pool;           /**< datagrams kept out of order or unread over all sessions, at least
-				     *   max_sessions; default 4 windows or max_sessions, the larger */
+				     *   max_sessions; default 4 windows more than that */
 	uint32_t rcvbuf;            /**< bytes the kernel really granted (SO_RCVBUF as read back); 0: not
 				     *   known. Windows are kept inside what it can hold. */
-	uint32_t tx_queue;          /**< bytes of unacknowledged data a session may hold; default and
-				     *   minimum: room for one largest message of the peer, at least 2 MiB */
+	uint32_t tx_queue;          /**< bytes of unacknowledged data a session may hold, 16 datagrams to
+				     *   2^30, default 2 MiB. A message must fit as a whole, headers too. */
 	uint32_t cwnd;              /**< bytes in flight a session allows itself; default: no such limit */
 	uint64_t rate_bps;          /**< bytes a second a session sends at most; default: no such limit */
 	flux_ts granularity;        /**< how late expire() usually comes; default 1 ms */
@@ -195,6 +195,8 @@ FLUX_API void flux_endpoint_settle(struct flux_endpoint *ep);
 /**
  * The datagrams due now, in the order to send them. Changes nothing but what is shown.
  *
+ * Commit what left before any other call on `ep`: between the two nothing may happen to what is shown.
+ *
  * @param tx  [out] array lent until the next call on `ep`.
  *
  * @return how many, 0 to FLUX_PEEK_MAX. 0 also when FLUX_PEEK_MAX images or more wait to be retired.
@@ -258,8 +260,9 @@ FLUX_API void flux_endpoint_expire(struct flux_endpoint *ep, flux_ts now);
 FLUX_API int flux_endpoint_event(struct flux_endpoint *ep, struct flux_event *event);
 
 /**
- * A session with messages to read, in turn. Without reading, the same ones come round for ever: a
- * driver that does not want a session's messages now calls flux_session_pause().
+ * A session with something to read, in turn; the read may still give no message, when only a part of one
+ * is there. Without reading, the same ones come round for ever: a driver that does not want a session's
+ * messages now calls flux_session_pause().
  *
  * @return a sid, or 0 if there is none.
  *

@@ -55,7 +55,7 @@ struct flux_session_stats {
 };
 
 /**
- * Largest message that this session can send: the other end's max_message.
+ * Largest message that this session can send: the other end's max_message, or what tx_queue holds whole.
  *
  * @return bytes; 0 if the session is not up.
  *
@@ -167,7 +167,9 @@ FLUX_API void flux_session_pause(struct flux_endpoint *ep, flux_sid sid, int pau
  * Close: everything sent is flushed and confirmed by the peer's application, then both ends end.
  *
  * The CLOSED event tells how it went: reason 0, or FLUX_EUNDELIVERED with the number of messages that
- * the peer never acknowledged. Reading goes on meanwhile. A second call may only shorten the time.
+ * the peer never acknowledged. Reading goes on meanwhile, but what the peer has not sent or we have not read
+ * by then ends with the session: where both send, let the one close that has heard all it wants. A second
+ * call may only shorten the time.
  *
  * @param linger  time from `now` to give it; 0: at once; FLUX_NEVER: as long as the peer lives.
  *

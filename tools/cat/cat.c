@@ -152,6 +152,12 @@ static void on_ending(evutil_socket_t fd, short what, void *ctx)
 	event_base_loopbreak(cat->base);
 }
 
+/* A message must fit the queue as a whole, with the headers of its datagrams; 0: the default is enough. */
+static uint32_t queue_for(uint32_t message_size)
+{
+	return message_size > (1u << 20) ? message_size + message_size / 8 + (1u << 20) : 0;
+}
+
 static int open_binding(struct cat *cat)
 {
 	const struct cat_options *options = cat->options;
@@ -163,6 +169,7 @@ static int open_binding(struct cat *cat)
 	endpoint.max_sessions = options->listen ? 4 : 1; /* room to tell further senders why not */
 	endpoint.max_message = options->listen ? options->message_size : 0;
 	endpoint.max_datagram = options->max_datagram;
+	endpoint.tx_queue = options->listen ? 0 : queue_for(options->message_size);
 	endpoint.window = options->window;
 	endpoint.rate_bps = options->rate_bps;
 	endpoint.idle_timeout = options->timeout_ns;

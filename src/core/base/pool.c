@@ -30,19 +30,6 @@ void flux_pool_fini(struct flux_pool *pool)
 	pool->free = NULL;
 }
 
-bool flux_pool_promise(struct flux_pool *pool)
-{
-	if (pool->n_free <= pool->owed)
-		return false;
-	pool->owed++;
-	return true;
-}
-
-void flux_pool_unpromise(struct flux_pool *pool)
-{
-	pool->owed--;
-}
-
 uint32_t flux_pool_take(struct flux_pool *pool)
 {
 	return pool->n_free > pool->owed ? pool->free[--pool->n_free] : FLUX_POOL_NONE;

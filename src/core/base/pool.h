@@ -15,7 +15,8 @@
 struct flux_pool {
 	uint8_t *data;
 	uint32_t *free; /* a stack, so that few slots are ever touched when few are in use */
-	uint32_t stride, n, n_free, owed;
+	uint32_t stride, n, n_free;
+	uint32_t owed; /* free slots that are promised; set by the owner, at most n */
 	const struct flux_mem *mem;
 };
 
@@ -23,14 +24,9 @@ struct flux_pool {
 int flux_pool_init(struct flux_pool *pool, const struct flux_mem *mem, uint32_t n, uint32_t bytes);
 void flux_pool_fini(struct flux_pool *pool);
 
-/* Promise one slot; false if every free one is promised. */
-bool flux_pool_promise(struct flux_pool *pool);
-/* Give the promise back unused. */
-void flux_pool_unpromise(struct flux_pool *pool);
-
 /* A slot that is not owed to anybody, or FLUX_POOL_NONE. */
 uint32_t flux_pool_take(struct flux_pool *pool);
-/* The slot that was promised to the caller. */
+/* The slot that is owed to the caller. */
 uint32_t flux_pool_take_promised(struct flux_pool *pool);
 void flux_pool_give(struct flux_pool *pool, uint32_t slot);
 

@@ -34,14 +34,14 @@ static const char *check_ops(const struct flux_endpoint *ep)
 	return ep->control_tail - ep->control_head > FLUX_IMAGES ? "ops: queue overrun" : NULL;
 }
 
-static const char *check_session(const struct flux_session *s, uint32_t *buffers, uint32_t *promises)
+static const char *check_session(const struct flux_session *s, uint32_t *buffers, uint32_t *kept)
 {
 	const char *bad = NULL;
 
 	if (!s->open)
 		return NULL;
 	*buffers += s->rx.win.present;
-	*promises += !s->rx.win.promise_used;
+	*kept += s->rx.win.promise_used;
 	bad = flux_txstream_check(&s->tx);
 	return bad ? bad : flux_rxstream_check(&s->rx);
 }
@@ -49,7 +49,7 @@ static const char *check_session(const struct flux_session *s, uint32_t *buffers
 const char *flux_endpoint_check(const struct flux_endpoint *ep)
 {
 	const char *bad = check_heap(&ep->timers);
-	uint32_t open = 0, half = 0, buffers = 0, promises = 0;
+	uint32_t open = 0, half = 0, buffers = 0, kept = 0;
 
 	if (!bad)
 		bad = check_ops(ep);
@@ -60,7 +60,7 @@ const char *flux_endpoint_check(const struct flux_endpoint *ep)
 			continue;
 		open++;
 		half += flux_node_linked(&s->half);
-		bad = check_session(s, &buffers, &promises);
+		bad = check_session(s, &buffers, &kept);
 	}
 	if (bad)
 		return bad;
@@ -68,5 +68,5 @@ const char *flux_endpoint_check(const struct flux_endpoint *ep)
 		return "table: sessions miscounted";
 	if (buffers != ep->rx_pool.n - ep->rx_pool.n_free)
 		return "pool: buffers leaked";
-	return promises != ep->rx_pool.owed ? "pool: promises miscounted" : NULL;
+	return kept + ep->rx_pool.owed != ep->cfg.max_sessions ? "pool: promises miscounted" : NULL;
 }

@@ -7,7 +7,7 @@
 #include "core/endpoint/endpoint.h"
 
 #define WHY_BYTES 128u
-#define QUEUE_MIN (2u << 20)
+#define QUEUE_DEFAULT (2u << 20)
 
 static int refuse(char *why, const char *name, uint64_t lo, uint64_t hi)
 {
@@ -66,8 +66,8 @@ static void fill_defaults(struct flux_endpoint_cfg *c)
 	default_u32(&c->max_datagram, 1200);
 	default_u32(&c->max_message, 1u << 20);
 	default_u32(&c->window, 1024);
-	default_u32(&c->rx_pool, flux_max_u32(4 * c->window, c->max_sessions));
-	default_u32(&c->tx_queue, QUEUE_MIN);
+	default_u32(&c->rx_pool, c->max_sessions + 4 * c->window);
+	default_u32(&c->tx_queue, flux_max_u32(QUEUE_DEFAULT, 16 * c->max_datagram));
 	default_u32(&c->cwnd, UINT32_MAX);
 	default_ts(&c->granularity, FLUX_MS(1));
 	default_ts(&c->idle_timeout, FLUX_S(15));
@@ -102,7 +102,7 @@ int flux_endpoint_cfg_resolve(struct flux_endpoint_cfg *out, const struct flux_e
 	if (!rc)
 		rc = check_u64(why, "rx_pool", out->rx_pool, out->max_sessions, 1u << 24);
 	if (!rc)
-		rc = check_u64(why, "tx_queue", out->tx_queue, 1, UINT32_MAX / 2);
+		rc = check_u64(why, "tx_queue", out->tx_queue, 16ull * out->max_datagram, 1u << 30);
 	if (!rc)
 		rc = check_u64(why, "idle_timeout (ns)", out->idle_timeout, FLUX_MS(500), FLUX_S(600));
 	if (!rc)

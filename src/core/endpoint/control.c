@@ -83,8 +83,12 @@ static bool send_ping(struct flux_endpoint *ep, struct flux_session *s)
 
 	if (!begin(ep, s, FLUX_PKT_PING, 0, &d))
 		return false;
-	s->ping_data = ping.data = flux_rng_u64(&ep->rng);
+	while (!s->ping_data) /* asked again, it is the same question: echo_ts tells which copy was answered */
+		s->ping_data = flux_rng_u64(&ep->rng);
+	ping.data = s->ping_data;
 	s->t_ping = ep->now;
+	if (s->t_asked <= s->t_heard || s->t_asked < ep->awake_since)
+		s->t_asked = ep->now;
 	s->want_ping = false;
 	flux_ping_encode(&ping, &d.body);
 	finish(ep, s, &d);

@@ -78,10 +78,11 @@ static bool on_pong(struct flux_endpoint *ep, struct flux_session *s, struct flu
 
 	if (!flux_pong_decode(&pong, body))
 		return false;
-	if (pong.data != s->ping_data || !s->t_ping) {
+	if (!s->ping_data || pong.data != s->ping_data) {
 		ep->stats.rx_out_of_range++;
 		return true;
 	}
+	s->ping_data = 0;
 	flux_rtt_sample(&s->rtt, ep->now, (int32_t)(flux_ts_us(ep->now) - pong.echo_ts - pong.echo_dly));
 	flux_session_touch(ep, s);
 	return true;

@@ -60,6 +60,7 @@ int flux_endpoint_create(struct flux_endpoint **out, const struct flux_endpoint_
 		flux_endpoint_destroy(ep);
 		return rc;
 	}
+	ep->rx_pool.owed = full.max_sessions; /* one slot each, whatever the others hold */
 	*out = ep;
 	return 0;
 }
@@ -132,6 +133,7 @@ int flux_endpoint_connect(struct flux_endpoint *ep, flux_ts now, const struct fl
 	if (!s)
 		return flux_endpoint_fail(ep, FLUX_EBUSY, "all ", ep->cfg.max_sessions,
 					  " sessions are open: close one, or raise max_sessions");
+	s->known = true;
 	flux_hello_start(ep, s);
 	*sid = s->sid;
 	return 0;

@@ -83,6 +83,7 @@ struct flux_session {
 	bool open;   /* the streams hold memory */
 	bool paused; /* the application does not read */
 	bool want_ping;
+	bool known;      /* to the application: it connected, or was told UP */
 	bool confirmed;  /* the peer has shown that it holds the session too */
 	uint8_t pending; /* FLUX_PENDING_* */
 
@@ -97,10 +98,11 @@ struct flux_session {
 	struct flux_replay replay;
 
 	flux_ts idle_timeout;
-	flux_ts t_heard; /* last authentic packet */
-	flux_ts t_ping;  /* our last PING; 0: none */
-	uint64_t ping_data;
-	flux_ts t_hello; /* HALF: when their HELLO came */
+	flux_ts t_heard;    /* last authentic packet */
+	flux_ts t_ping;     /* our last PING; 0: none */
+	flux_ts t_asked;    /* the first PING since t_heard; 0: none */
+	uint64_t ping_data; /* of the PING that waits for its PONG; 0: none */
+	flux_ts t_hello;    /* HALF: when their HELLO came */
 	uint32_t hello_ts, hello_attempt;
 
 	struct flux_knock knock;
@@ -149,8 +151,8 @@ struct flux_endpoint {
 	flux_ts t_cookie_key;
 
 	struct flux_session *sessions; /* [max_sessions] */
-	uint32_t *free_sessions;       /* a stack */
-	uint32_t n_free, n_half;
+	uint32_t *free_sessions;       /* a ring: a slot rests as long as it can */
+	uint32_t free_head, n_free, n_half;
 	struct flux_session **peers; /* buckets by address */
 	uint32_t peers_mask;
 	struct flux_list ready, readable, eventful, unsettled, half;
@@ -196,6 +198,8 @@ struct flux_session *flux_table_add(struct flux_endpoint *ep, const struct flux_
 void flux_table_remove(struct flux_endpoint *ep, struct flux_session *s);
 /* The session of that name, or NULL. */
 struct flux_session *flux_table_find(const struct flux_endpoint *ep, flux_sid sid);
+/* The same for the application, which does not know of half-open sessions. */
+struct flux_session *flux_table_find_known(const struct flux_endpoint *ep, flux_sid sid);
 /* The next session with `peer` after `from` (NULL: the first), or NULL. */
 struct flux_session *flux_table_peer(const struct flux_endpoint *ep, const struct flux_addr *peer,
 				     struct flux_session *from);

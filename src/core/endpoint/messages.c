@@ -6,7 +6,7 @@
 /* The session if messages may go into it, else NULL and *rc. */
 static struct flux_session *sendable(struct flux_endpoint *ep, flux_sid sid, int *rc)
 {
-	struct flux_session *s = flux_table_find(ep, sid);
+	struct flux_session *s = flux_table_find_known(ep, sid);
 
 	*rc = 0;
 	if (!s || s->state > FLUX_S_UP) {
@@ -32,6 +32,9 @@ static int explain(struct flux_endpoint *ep, const struct flux_session *s, int r
 			return flux_endpoint_fail(ep, rc, "a claim holds at most ",
 						  flux_txstream_max_claim(&s->tx),
 						  " bytes: use send for longer messages");
+		if (s->tx.max_message < s->peer_max_message)
+			return flux_endpoint_fail(ep, rc, "the send queue holds messages of at most ",
+						  s->tx.max_message, " bytes: raise tx_queue");
 		return flux_endpoint_fail(ep, rc, "the peer takes messages of at most ", s->tx.max_message,
 					  " bytes: raise max_message at its end");
 	case FLUX_EBUSY:
@@ -90,7 +93,7 @@ int flux_session_publish(struct flux_endpoint *ep, flux_sid sid, uint32_t len)
 
 void flux_session_abort_claim(struct flux_endpoint *ep, flux_sid sid)
 {
-	struct flux_session *s = flux_table_find(ep, sid);
+	struct flux_session *s = flux_table_find_known(ep, sid);
 
 	if (!s || !s->open)
 		return;
@@ -100,14 +103,14 @@ void flux_session_abort_claim(struct flux_endpoint *ep, flux_sid sid)
 
 uint32_t flux_session_max_message(const struct flux_endpoint *ep, flux_sid sid)
 {
-	const struct flux_session *s = flux_table_find(ep, sid);
+	const struct flux_session *s = flux_table_find_known(ep, sid);
 
 	return s && s->state == FLUX_S_UP ? s->tx.max_message : 0;
 }
 
 uint32_t flux_session_max_claim(const struct flux_endpoint *ep, flux_sid sid)
 {
-	const struct flux_session *s = flux_table_find(ep, sid);
+	const struct flux_session *s = flux_table_find_known(ep, sid);
 
 	return s && s->state == FLUX_S_UP ? flux_txstream_max_claim(&s->tx) : 0;
 }
@@ -128,7 +131,7 @@ static void after_reading(struct flux_endpoint *ep, struct flux_session *s, bool
 
 uint32_t flux_session_read(struct flux_endpoint *ep, flux_sid sid, struct flux_msg *msgs, uint32_t max)
 {
-	struct flux_session *s = flux_table_find(ep, sid);
+	struct flux_session *s = flux_table_find_known(ep, sid);
 	bool had_eos;
 	uint32_t n;
 
@@ -143,7 +146,7 @@ uint32_t flux_session_read(struct flux_endpoint *ep, flux_sid sid, struct flux_m
 
 void flux_session_release(struct flux_endpoint *ep, flux_sid sid, uint32_t n)
 {
-	struct flux_session *s = flux_table_find(ep, sid);
+	struct flux_session *s = flux_table_find_known(ep, sid);
 
 	if (!s || !s->open || !n)
 		return;
@@ -153,7 +156,7 @@ void flux_session_release(struct flux_endpoint *ep, flux_sid sid, uint32_t n)
 
 void flux_session_pause(struct flux_endpoint *ep, flux_sid sid, int paused)
 {
-	struct flux_session *s = flux_table_find(ep, sid);
+	struct flux_session *s = flux_table_find_known(ep, sid);
 
 	if (!s)
 		return;

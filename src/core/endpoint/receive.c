@@ -135,7 +135,7 @@ static void on_session_packet(struct flux_endpoint *ep, struct flux_session *s, 
 	}
 	if (!authentic(ep, s, rx))
 		return;
-	if (h->type == FLUX_PKT_DATA) {
+	if (h->type == FLUX_PKT_DATA || h->type == FLUX_PKT_REPAIR) { /* no numbers of space 3 */
 		ep->stats.rx_out_of_state++;
 		return;
 	}

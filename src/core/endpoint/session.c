@@ -35,13 +35,13 @@ void flux_session_set_tags(struct flux_session *s)
 	s->tag_rx = s->incoming ? to_server : to_client;
 }
 
-/* Bytes of the send window: what was configured, but one largest message always fits. */
-static uint32_t queue_bytes(const struct flux_endpoint *ep, const struct flux_session *s)
+/* The longest message to send: what the peer takes, and what our queue holds as a whole. */
+static uint32_t max_message(const struct flux_endpoint *ep, const struct flux_session *s)
 {
-	uint64_t body = s->max_datagram - FLUX_HEADER_LEN - FLUX_TRAILER_LEN - 8;
-	uint64_t largest = (s->peer_max_message / body + 5) * s->max_datagram;
+	uint32_t body = s->max_datagram - FLUX_HEADER_LEN - FLUX_TRAILER_LEN - 8;
+	uint64_t fits = (uint64_t)(ep->cfg.tx_queue / s->max_datagram - 5) * body;
 
-	return (uint32_t)flux_min_u64(flux_max_u64(ep->cfg.tx_queue, largest), UINT32_MAX / 2);
+	return (uint32_t)flux_min_u64(s->peer_max_message, fits);
 }
 
 static int open_streams(struct flux_endpoint *ep, struct flux_session *s)
@@ -59,8 +59,8 @@ static int open_streams(struct flux_endpoint *ep, struct flux_session *s)
 		.first_seq = s->first_tx,
 		.limit = s->first_tx + s->peer_window,
 		.max_datagram = s->max_datagram,
-		.max_message = s->peer_max_message,
-		.queue_bytes = queue_bytes(ep, s),
+		.max_message = max_message(ep, s),
+		.queue_bytes = ep->cfg.tx_queue,
 		.cwnd = ep->cfg.cwnd,
 		.rate_bps = ep->cfg.rate_bps,
 	};
@@ -103,6 +103,7 @@ bool flux_session_up(struct flux_endpoint *ep, struct flux_session *s)
 	s->open = true;
 	s->state = FLUX_S_UP;
 	s->want_ping = true;
+	s->known = true;
 	flux_reorder_update(&s->rx.reorder, &s->rtt);
 	end_earlier_lives(ep, s);
 	flux_session_raise(ep, s, FLUX_PENDING_UP);
@@ -134,7 +135,8 @@ void flux_session_tell_closed(struct flux_endpoint *ep, struct flux_session *s)
 	if (s->end.told || (s->end.kind == FLUX_CLOSE_GRACEFUL && s->state == FLUX_S_CLOSING))
 		return;
 	s->end.told = true;
-	flux_session_raise(ep, s, FLUX_PENDING_CLOSED);
+	if (s->known)
+		flux_session_raise(ep, s, FLUX_PENDING_CLOSED);
 }
 
 void flux_session_closed(struct flux_endpoint *ep, struct flux_session *s)
@@ -204,7 +206,7 @@ void flux_session_check_drained(struct flux_endpoint *ep, struct flux_session *s
 
 int flux_session_close(struct flux_endpoint *ep, flux_ts now, flux_sid sid, flux_ts linger)
 {
-	struct flux_session *s = flux_table_find(ep, sid);
+	struct flux_session *s = flux_table_find_known(ep, sid);
 
 	now = flux_endpoint_clock(ep, now);
 	if (!s || s->state >= FLUX_S_CLOSING)
@@ -222,7 +224,7 @@ int flux_session_close(struct flux_endpoint *ep, flux_ts now, flux_sid sid, flux
 
 int flux_session_abort(struct flux_endpoint *ep, flux_ts now, flux_sid sid, uint32_t code, const char *text)
 {
-	struct flux_session *s = flux_table_find(ep, sid);
+	struct flux_session *s = flux_table_find_known(ep, sid);
 
 	flux_endpoint_clock(ep, now);
 	if (!s || s->state >= FLUX_S_CLOSING)

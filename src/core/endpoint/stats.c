@@ -56,7 +56,7 @@ static void fill_rx(struct flux_session_stats *out, const struct flux_rxstream *
 
 int flux_session_get_stats(const struct flux_endpoint *ep, flux_sid sid, struct flux_session_stats *stats)
 {
-	const struct flux_session *s = flux_table_find(ep, sid);
+	const struct flux_session *s = flux_table_find_known(ep, sid);
 	struct flux_session_stats now = { .size = sizeof(now) };
 
 	if (!s)

@@ -28,7 +28,7 @@ int flux_table_init(struct flux_endpoint *ep)
 	if (!ep->sessions || !ep->free_sessions || !ep->peers)
 		return FLUX_ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
-		ep->free_sessions[i] = n - 1 - i;
+		ep->free_sessions[i] = i;
 		ep->sessions[i].sid = (flux_rng_u32(&ep->rng) & GENERATION_MASK) << INDEX_BITS | i;
 	}
 	ep->n_free = n;
@@ -95,7 +95,9 @@ struct flux_session *flux_table_add(struct flux_endpoint *ep, const struct flux_
 
 	if (!ep->n_free)
 		return NULL;
-	s = &ep->sessions[ep->free_sessions[--ep->n_free]];
+	s = &ep->sessions[ep->free_sessions[ep->free_head]];
+	ep->free_head = (ep->free_head + 1) % ep->cfg.max_sessions;
+	ep->n_free--;
 	sid = next_sid(s->sid);
 	memset(s, 0, sizeof(*s));
 	s->sid = sid;
@@ -134,7 +136,7 @@ void flux_table_remove(struct flux_endpoint *ep, struct flux_session *s)
 	flux_list_remove(&s->unsettled);
 	flux_heap_set(&ep->timers, &s->timer, FLUX_NEVER);
 	s->state = FLUX_S_FREE;
-	ep->free_sessions[ep->n_free++] = (uint32_t)(s - ep->sessions);
+	ep->free_sessions[(ep->free_head + ep->n_free++) % ep->cfg.max_sessions] = (uint32_t)(s - ep->sessions);
 }
 
 struct flux_session *flux_table_find(const struct flux_endpoint *ep, flux_sid sid)
@@ -146,6 +148,13 @@ struct flux_session *flux_table_find(const struct flux_endpoint *ep, flux_sid si
 		return NULL;
 	s = &ep->sessions[index];
 	return s->sid == sid && s->state != FLUX_S_FREE ? s : NULL;
+}
+
+struct flux_session *flux_table_find_known(const struct flux_endpoint *ep, flux_sid sid)
+{
+	struct flux_session *s = flux_table_find(ep, sid);
+
+	return s && s->known ? s : NULL;
 }
 
 struct flux_session *flux_table_peer(const struct flux_endpoint *ep, const struct flux_addr *peer,

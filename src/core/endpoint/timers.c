@@ -33,17 +33,17 @@ static flux_ts grace(const struct flux_session *s)
 	return flux_ts_max(3 * flux_rtt_rto(&s->rtt), GRACE_MIN);
 }
 
-/* The PING that the peer's silence is judged by, sent while we were awake; 0: none yet. */
+/* The PING that silence is judged by: the first one since, sent while we were awake; 0: none yet. */
 static flux_ts judging_ping(const struct flux_endpoint *ep, const struct flux_session *s)
 {
-	return s->t_ping > s->t_heard && s->t_ping >= ep->awake_since ? s->t_ping : 0;
+	return s->t_asked > s->t_heard && s->t_asked >= ep->awake_since ? s->t_asked : 0;
 }
 
 static flux_ts idle_time(const struct flux_endpoint *ep, const struct flux_session *s)
 {
 	flux_ts t = flux_ts_add(s->t_heard, s->idle_timeout), ping = judging_ping(ep, s);
 
-	if (s->want_ping) /* not sent yet: the kernel refuses, or it is this turn's */
+	if (!ping && s->want_ping) /* not sent yet: the kernel refuses, or it is this turn's */
 		ping = ep->now;
 	return ping ? flux_ts_max(t, flux_ts_add(ping, grace(s))) : t;
 }

@@ -3,7 +3,8 @@
 #include "core/base/bits.h"
 #include "core/endpoint/endpoint.h"
 
-#define HALF_LIFE FLUX_S(3)
+#define HALF_LIFE  FLUX_S(3)
+#define HALF_YOUNG FLUX_S(1)
 
 static void send_versions(struct flux_endpoint *ep, const struct flux_rx *rx, const struct flux_hello *h)
 {
@@ -66,16 +67,16 @@ static struct flux_session *find_same(const struct flux_endpoint *ep, const stru
 	return NULL;
 }
 
-/* Unproven sessions may take half of the table; the oldest makes room. */
+/* When the table is full, the oldest half-open session makes room, if it had its time to be proven. */
 static void make_room(struct flux_endpoint *ep)
 {
 	struct flux_node *oldest = flux_list_first(&ep->half);
 	struct flux_session *s;
 
-	if (!oldest || (ep->n_free && ep->n_half < (ep->cfg.max_sessions + 1) / 2))
+	if (!oldest || ep->n_free)
 		return;
 	s = FLUX_CONTAINER(oldest, struct flux_session, half);
-	if (!s->lent)
+	if (!s->lent && ep->now - s->t_hello >= HALF_YOUNG)
 		flux_table_remove(ep, s);
 }
 

@@ -5,30 +5,40 @@
 #include "core/base/bits.h"
 #include "core/base/time.h"
 
+/* Five rto of silence; where the rto is tiny, a process that waits for its processor is no congestion. */
+#define PATIENCE 5
+#define PATIENCE_MIN FLUX_MS(25)
+
+static flux_ts silence_from(flux_ts now, flux_ts rto)
+{
+	return flux_ts_add(now, flux_ts_max(PATIENCE * rto, PATIENCE_MIN));
+}
+
 void flux_breaker_init(struct flux_breaker *b)
 {
 	*b = (struct flux_breaker){ .t_silence = FLUX_NEVER };
 }
 
-void flux_breaker_sent(struct flux_breaker *b, flux_ts now, flux_ts patience)
+void flux_breaker_sent(struct flux_breaker *b, flux_ts now, flux_ts rto)
 {
 	b->sent++;
 	if (b->t_silence == FLUX_NEVER)
-		b->t_silence = flux_ts_add(now, patience);
+		b->t_silence = silence_from(now, rto);
 }
 
-void flux_breaker_lost(struct flux_breaker *b, uint32_t n)
+void flux_breaker_lost(struct flux_breaker *b, flux_ts t_sent)
 {
-	b->lost += n;
+	b->lost += t_sent >= b->t_tripped;
 }
 
-static void trip(struct flux_breaker *b, uint64_t base_bps, uint64_t floor_bps)
+/* Halve the rate, and judge it by what is sent from here on. */
+static void trip(struct flux_breaker *b, flux_ts now, const struct flux_breaker_path *path)
 {
-	if (!b->rate_bps) {
-		b->base_bps = base_bps;
-		b->rate_bps = base_bps;
-	}
-	b->rate_bps = flux_max_u64(flux_max_u64(b->rate_bps / 2, floor_bps), 1);
+	if (!b->rate_bps)
+		b->rate_bps = b->base_bps = path->base_bps;
+	b->rate_bps = flux_max_u64(flux_max_u64(b->rate_bps / 2, path->floor_bps), 1);
+	b->n_rounds = b->sent = b->lost = 0;
+	b->t_tripped = now;
 	b->trips++;
 }
 
@@ -56,19 +66,19 @@ static void close_round(struct flux_breaker *b)
 	b->sent = b->lost = 0;
 }
 
-bool flux_breaker_heard(struct flux_breaker *b, flux_ts now, uint64_t arrived, uint64_t sent,
-			bool outstanding, flux_ts patience, uint64_t base_bps)
+bool flux_breaker_heard(struct flux_breaker *b, flux_ts now, const struct flux_breaker_path *path)
 {
 	uint64_t before = b->rate_bps;
+	bool fair = b->lost * 2 <= b->sent;
 
-	b->t_silence = outstanding ? flux_ts_add(now, patience) : FLUX_NEVER;
-	if (arrived < b->round_end)
+	b->t_silence = path->outstanding ? silence_from(now, path->rto) : FLUX_NEVER;
+	if (now < b->t_round)
 		return false;
-	b->round_end = sent;
+	b->t_round = flux_ts_add(now, path->srtt);
 	close_round(b);
 	if (mostly_lost(b)) {
-		trip(b, base_bps, 1);
-	} else if (b->rate_bps) {
+		trip(b, now, path);
+	} else if (b->rate_bps && fair) {
 		b->rate_bps *= 2;
 		if (b->rate_bps >= b->base_bps)
 			b->rate_bps = 0;
@@ -76,14 +86,13 @@ bool flux_breaker_heard(struct flux_breaker *b, flux_ts now, uint64_t arrived, u
 	return b->rate_bps != before;
 }
 
-bool flux_breaker_expire(struct flux_breaker *b, flux_ts now, flux_ts rto, uint64_t base_bps,
-			 uint64_t floor_bps)
+bool flux_breaker_expire(struct flux_breaker *b, flux_ts now, const struct flux_breaker_path *path)
 {
 	uint64_t before = b->rate_bps;
 
 	if (now < b->t_silence)
 		return false;
-	b->t_silence = flux_ts_add(now, rto);
-	trip(b, base_bps, floor_bps);
+	b->t_silence = flux_ts_add(now, path->rto);
+	trip(b, now, path);
 	return b->rate_bps != before;
 }

@@ -18,30 +18,34 @@ struct flux_breaker {
 	} rounds[FLUX_BREAKER_ROUNDS];
 	uint32_t n_rounds;   /* closed, up to FLUX_BREAKER_ROUNDS */
 	uint32_t sent, lost; /* in the open round */
-	uint64_t round_end;  /* sent bytes whose arrival ends the open round */
+	flux_ts t_round;     /* when the open round may end: a round trip after it began */
+	flux_ts t_tripped;   /* last trip: what was sent before it is judged already */
+	flux_ts t_silence;   /* when silence becomes a trip; FLUX_NEVER: nothing is outstanding */
 	uint64_t rate_bps;   /* the limit in force; 0: not tripped */
 	uint64_t base_bps;   /* what went before the trip */
-	flux_ts t_silence;   /* when silence becomes a trip; FLUX_NEVER: nothing is outstanding */
 	uint64_t trips;
+};
+
+/* What the breaker must know of the path and its use. */
+struct flux_breaker_path {
+	flux_ts srtt, rto;
+	uint64_t base_bps;  /* the rate that it would halve first */
+	uint64_t floor_bps; /* one datagram each rto */
+	bool outstanding;   /* something waits for an answer */
 };
 
 void flux_breaker_init(struct flux_breaker *b);
 
-/* A datagram left. `base_bps` is the rate it goes at now; `patience` is five rto. */
-void flux_breaker_sent(struct flux_breaker *b, flux_ts now, flux_ts patience);
+/* A datagram left. */
+void flux_breaker_sent(struct flux_breaker *b, flux_ts now, flux_ts rto);
 
-/* `n` datagrams were found lost. */
-void flux_breaker_lost(struct flux_breaker *b, uint32_t n);
+/* A datagram that was last sent at `t_sent` was found lost. */
+void flux_breaker_lost(struct flux_breaker *b, flux_ts t_sent);
 
-/*
- * FEEDBACK came: bytes up to `arrived` of the `sent` ones have arrived or were overtaken. `outstanding` says
- * whether anything is still in flight. Returns true if the limit changed.
- */
-bool flux_breaker_heard(struct flux_breaker *b, flux_ts now, uint64_t arrived, uint64_t sent,
-			bool outstanding, flux_ts patience, uint64_t base_bps);
+/* FEEDBACK came. Returns true if the limit changed. */
+bool flux_breaker_heard(struct flux_breaker *b, flux_ts now, const struct flux_breaker_path *path);
 
-/* Time passed. Returns true if the limit changed. `floor_bps` is a datagram each rto. */
-bool flux_breaker_expire(struct flux_breaker *b, flux_ts now, flux_ts rto, uint64_t base_bps,
-			 uint64_t floor_bps);
+/* Time passed. Returns true if the limit changed. */
+bool flux_breaker_expire(struct flux_breaker *b, flux_ts now, const struct flux_breaker_path *path);
 
 #endif

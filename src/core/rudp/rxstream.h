@@ -47,7 +47,7 @@ struct flux_rxstream {
 	uint64_t datagrams, bytes, duplicates, feedbacks, naks;
 };
 
-/* 0, FLUX_ENOMEM or FLUX_EBUSY (no buffer can be promised). */
+/* 0 or FLUX_ENOMEM. */
 int flux_rxstream_init(struct flux_rxstream *r, const struct flux_rxstream_cfg *cfg);
 void flux_rxstream_fini(struct flux_rxstream *r);
 

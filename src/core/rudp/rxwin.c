@@ -23,14 +23,8 @@ int flux_rxwin_init(struct flux_rxwin *w, const struct flux_mem *mem, struct flu
 		.mask = size - 1,
 		.window = window,
 	};
-	if (!flux_pool_promise(pool))
-		return FLUX_EBUSY;
 	w->slots = flux_mem_take_zeroed(mem, size, sizeof(*w->slots));
-	if (!w->slots) {
-		flux_pool_unpromise(pool);
-		return FLUX_ENOMEM;
-	}
-	return 0;
+	return w->slots ? 0 : FLUX_ENOMEM;
 }
 
 static void give_buffer(struct flux_rxwin *w, uint32_t buf)
@@ -49,7 +43,6 @@ void flux_rxwin_fini(struct flux_rxwin *w)
 	for (uint64_t s = w->consumed; s < w->high; s++)
 		if (flux_rxwin_slot(w, s)->state == FLUX_RX_PRESENT)
 			give_buffer(w, flux_rxwin_slot(w, s)->buf);
-	flux_pool_unpromise(w->pool);
 	flux_mem_give(w->mem, w->slots, (size_t)w->mask + 1, sizeof(*w->slots));
 	w->slots = NULL;
 }

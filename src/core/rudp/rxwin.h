@@ -58,7 +58,7 @@ struct flux_rxwin {
 	bool promise_used;  /* the slot promised to us is in use */
 };
 
-/* `size` a power of two; window <= size. 0, FLUX_ENOMEM, or FLUX_EBUSY: the pool has nothing to promise. */
+/* `size` a power of two; window <= size. The pool owes this window one slot. 0 or FLUX_ENOMEM. */
 int flux_rxwin_init(struct flux_rxwin *w, const struct flux_mem *mem, struct flux_pool *pool,
 		    uint64_t first_seq, uint32_t size, uint32_t window);
 void flux_rxwin_fini(struct flux_rxwin *w);

@@ -11,7 +11,6 @@
 #include "core/wire/packet.h"
 
 #define WINDOW_MAX    (1u << 20) /* protocol 2.10 */
-#define PATIENCE_RTOS 5          /* of silence before the breaker trips */
 #define PINS_MAX      200
 
 int flux_txstream_init(struct flux_txstream *w, const struct flux_txstream_cfg *cfg)
@@ -65,14 +64,22 @@ static bool waiting(const struct flux_txstream *w)
 	return w->win.una < w->win.next || has_unsent(w) || (w->finished && !w->confirmed);
 }
 
-/* What the breaker halves when no rate is set: a whole queue each round trip. */
-static uint64_t base_rate(const struct flux_txstream *w, const struct flux_rtt *rtt)
+/* The path as the breaker sees it. Without a rate of its own it halves a whole queue each round trip. */
+static struct flux_breaker_path breaker_path(const struct flux_txstream *w, const struct flux_rtt *rtt)
 {
+	flux_ts rto = flux_rtt_rto(rtt);
 	uint64_t natural = (uint64_t)w->win.cap * FLUX_S(1) / flux_ts_max(rtt->srtt, 1);
 
-	return w->rate_bps ? w->rate_bps : flux_max_u64(natural, 1);
+	return (struct flux_breaker_path){
+		.srtt = rtt->srtt,
+		.rto = rto,
+		.base_bps = w->rate_bps ? w->rate_bps : natural,
+		.floor_bps = (uint64_t)w->win.max_datagram * FLUX_S(1) / rto,
+		.outstanding = w->win.una < w->win.next,
+	};
 }
 
+/* The smaller of the configured rate and the breaker's; what was saved up or owed at the old one is void. */
 static void apply_rate(struct flux_txstream *w)
 {
 	uint64_t rate = w->rate_bps;
@@ -80,11 +87,7 @@ static void apply_rate(struct flux_txstream *w)
 	if (w->breaker.rate_bps && (!rate || w->breaker.rate_bps < rate))
 		rate = w->breaker.rate_bps;
 	flux_pace_set(&w->pace, rate, w->win.max_datagram);
-}
-
-static flux_ts patience(const struct flux_rtt *rtt)
-{
-	return PATIENCE_RTOS * flux_rtt_rto(rtt);
+	w->pace.t_next = 0;
 }
 
 /* A NAK names `seq`. Nothing is sent again that was sent less than about a round trip ago. */
@@ -94,7 +97,7 @@ static void on_nak(struct flux_txstream *w, flux_ts now, flux_ts hold, uint64_t 
 
 	if (flux_ts_since(now, slot->t_last) < hold || flux_bitring_test(&w->rtx, seq))
 		return;
-	flux_breaker_lost(&w->breaker, 1);
+	flux_breaker_lost(&w->breaker, slot->t_last);
 	flux_bitring_set(&w->rtx, seq);
 }
 
@@ -124,6 +127,7 @@ bool flux_txstream_on_feedback(struct flux_txstream *w, flux_ts now, const struc
 			       struct flux_reader *r, const struct flux_rtt *rtt)
 {
 	struct flux_range ranges[FLUX_RANGES_MAX];
+	struct flux_breaker_path path;
 	uint64_t next = w->win.next, high = flux_seq_rebuild(next, fb->high);
 
 	if (fb->ack > next || high > next || high < fb->ack || fb->window > WINDOW_MAX)
@@ -146,8 +150,8 @@ bool flux_txstream_on_feedback(struct flux_txstream *w, flux_ts now, const struc
 		w->confirmed = true;
 	if (!waiting(w))
 		flux_heartbeat_stop(&w->hb);
-	if (flux_breaker_heard(&w->breaker, now, w->arrived, w->tx_cum, w->win.una < next, patience(rtt),
-			       base_rate(w, rtt)))
+	path = breaker_path(w, rtt);
+	if (flux_breaker_heard(&w->breaker, now, &path))
 		apply_rate(w);
 	return true;
 }
@@ -219,7 +223,7 @@ void flux_txstream_sent(struct flux_txstream *w, flux_ts now, const struct flux_
 	slot->pins++;
 	w->tx_cum += slot->len;
 	flux_pace_sent(&w->pace, now, slot->len);
-	flux_breaker_sent(&w->breaker, now, patience(rtt));
+	flux_breaker_sent(&w->breaker, now, flux_rtt_rto(rtt));
 	if (rtx) {
 		flux_bitring_clear(&w->rtx, seq);
 		w->retransmitted++;
@@ -261,9 +265,9 @@ void flux_txstream_build_sync(struct flux_txstream *w, flux_ts now, const struct
 
 void flux_txstream_expire(struct flux_txstream *w, flux_ts now, const struct flux_rtt *rtt)
 {
-	uint64_t floor = (uint64_t)w->win.max_datagram * FLUX_S(1) / flux_rtt_rto(rtt);
+	struct flux_breaker_path path = breaker_path(w, rtt);
 
-	if (flux_breaker_expire(&w->breaker, now, flux_rtt_rto(rtt), base_rate(w, rtt), floor))
+	if (flux_breaker_expire(&w->breaker, now, &path))
 		apply_rate(w);
 }
 
