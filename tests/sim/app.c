@@ -31,6 +31,7 @@ static struct sim_session *session_new(struct sim_host *host, flux_sid sid, cons
 	session->app = host->app;
 	if (!session->app.read_batch || session->app.read_batch > READ_MAX)
 		session->app.read_batch = 16;
+	session->must_end = host->app.must_end;
 	session->sid = sid;
 	session->peer = *peer;
 	session->born = host->sim->now;
@@ -69,7 +70,7 @@ struct flux_session_stats sim_session_stats(const struct sim_session *session)
 
 bool sim_session_settled(const struct sim_session *session)
 {
-	return session->crashed || session->closed || !session->closing;
+	return session->crashed || session->closed || !(session->closing || session->must_end);
 }
 
 /* ---- sending ---- */

@@ -41,6 +41,7 @@ struct sim_app_cfg {
 	bool close_done;      /* close when everything of both directions went through */
 	bool close_eos;       /* close when the peer has finished its stream */
 	bool raw;             /* messages are of no stream: they are counted only */
+	bool must_end;        /* of each session: the run is not done before it is closed */
 	bool may_time_out;    /* the test cuts or kills: FLUX_ETIMEDOUT and the like are no violation */
 };
 
@@ -55,6 +56,7 @@ struct sim_session {
 	flux_ts pump_at; /* the next look at what is to be sent */
 	uint64_t pump_serial;
 	flux_ts born, up_at, closed_at; /* world time; 0: not yet */
+	bool must_end;                  /* the run is not done before it is closed */
 	bool incoming, up, blocked, eos, closing, closed, crashed, paused, held;
 	uint32_t read_since_pause, empty_reads;
 	uint64_t read_count; /* messages released */

@@ -390,6 +390,7 @@ void sim_oracle_disturbed(struct sim_host *host)
 		for (int i = 0; i < 2; i++) {
 			if (s->end[i].host != host)
 				continue;
+			s->flow[i].writer_calm = s->flow[!i].reader_calm = host->sim->now;
 			s->end[i].vague = true;
 			s->end[i].heard = host->paused_until > host->sim->now ? host->paused_until : host->sim->now;
 		}

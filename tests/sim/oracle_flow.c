@@ -143,7 +143,7 @@ static void repeated_send(struct sim_flow *flow, const struct sim_seq *slot, uin
 		sim_violate(sim, SIM_SAME_BYTES, "datagram %" PRIu64 " differs from its first transmission", seq);
 	if (!view->header.rtx)
 		sim_violate(sim, SIM_SAME_BYTES, "no RTX on a repeated transmission");
-	if (hold && sim->now - slot->sent_at + ROUNDING < hold)
+	if (hold && slot->sent_at >= flow->writer_calm && sim->now - slot->sent_at + ROUNDING < hold)
 		sim_violate(sim, SIM_HOLD, "datagram %" PRIu64 " again after %" PRIu64 " us, hold is %" PRIu64, seq,
 			    (sim->now - slot->sent_at) / 1000, hold / 1000);
 }
@@ -284,7 +284,7 @@ static void check_asked(struct sim_flow *flow, uint64_t seq, struct sim_moment s
 		sim_violate(sim, SIM_ASK_TRUE, "datagram %" PRIu64 " is asked for but was received", seq);
 	if (!slot->detected)
 		sim_violate(sim, SIM_ASK_TRUE, "datagram %" PRIu64 " is asked for but not known to exist", seq);
-	if (!slot->asks && wait && shown.time - slot->detected + ROUNDING < wait &&
+	if (!slot->asks && wait && slot->detected >= flow->reader_calm && shown.time - slot->detected + ROUNDING < wait &&
 	    flow->rx_data < slot->later + 3)
 		sim_violate(sim, SIM_ASK_TIME, "datagram %" PRIu64 " is asked for after %" PRIu64 " us", seq,
 			    (shown.time - slot->detected) / 1000);
@@ -292,7 +292,7 @@ static void check_asked(struct sim_flow *flow, uint64_t seq, struct sim_moment s
 		rtt = slot->asked_rtt;
 	if (rtt > WAIT_MAX)
 		rtt = WAIT_MAX;
-	if (slot->asks && shown.time - slot->asked + ROUNDING < rtt)
+	if (slot->asks && slot->asked >= flow->reader_calm && shown.time - slot->asked + ROUNDING < rtt)
 		sim_violate(sim, SIM_ASK_TIME, "datagram %" PRIu64 " is asked for again after %" PRIu64 " us", seq,
 			    (shown.time - slot->asked) / 1000);
 	slot->asks++;

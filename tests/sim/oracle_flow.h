@@ -48,6 +48,7 @@ struct sim_flow {
 	flux_ts credit_at;
 	uint64_t resent;
 	struct sim_low hold;
+	flux_ts writer_calm, reader_calm; /* since when that end was not stopped and its clock did not step */
 	/* the reader */
 	uint64_t rx_ack, rx_high; /* true values, by what it was given */
 	uint64_t rx_data;

@@ -38,7 +38,6 @@ enum sim_property {
 	SIM_MONOTONE = 17, /* ack, limit, high never go down, and are true */
 	SIM_ASK_TIME = 19, /* not asked before the reorder wait, not twice within a round trip */
 	SIM_ASK_TRUE = 20, /* no NAK for what is there */
-	SIM_POOLS = 25,    /* pools are back at their initial count */
 	SIM_AMPLIFY = 29,  /* unproven peers get no more than they sent */
 	SIM_HARMLESS = 32, /* a damaged packet changes nothing */
 	SIM_OLD_LIFE = 33, /* packets of an old session do not touch a new one */

@@ -2,6 +2,7 @@
 /* The kinds of worlds that the sweep walks through. */
 #include "tests/sweep/worlds.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static double uniform(struct sim_pcg *chance, double low, double high)
@@ -27,7 +28,7 @@ static struct sim_host_cfg any_host(struct sim_pcg *chance)
 	cfg.endpoint.max_datagram = (uint32_t)sim_pcg_range(chance, 576, 1472);
 	cfg.refuse = coin(chance) ? 0.1 : 0;
 	cfg.refuse_time = FLUX_US(200);
-	cfg.retire_max = FLUX_US(sim_pcg_range(chance, 0, 300));
+	cfg.retire_max = FLUX_US(sim_pcg_range(chance, 0, coin(chance) ? 300 : 20000));
 	cfg.wake_max = FLUX_US(sim_pcg_range(chance, 0, 50));
 	cfg.late_max = FLUX_US(sim_pcg_range(chance, 0, 100));
 	cfg.clock = (int64_t)sim_pcg_below(chance, FLUX_S(100000));
@@ -289,6 +290,118 @@ static void furnish_wrap(struct sim *sim, struct sim_pcg *chance)
 	sim_connect(sim->hosts[0], sim->hosts[1], &out, &out);
 }
 
+/* ---- lives that end ---- */
+
+#define RECORD_MAX 4096u
+
+/* What went over the wires until the crash, to come again after it. */
+static struct {
+	struct sim_packet *packets[RECORD_MAX];
+	uint32_t count;
+} record;
+
+static struct sim_fate keep(void *ctx, flux_ts now, struct sim_packet *packet)
+{
+	(void)ctx;
+	(void)now;
+	if (record.count < RECORD_MAX)
+		record.packets[record.count++] = sim_packet_clone(packet);
+	return (struct sim_fate){ 0 };
+}
+
+static void forget_record(void)
+{
+	while (record.count)
+		free(record.packets[--record.count]);
+}
+
+static void connect_anew(void *ctx, uint64_t count)
+{
+	struct sim_host *a = ctx;
+	struct sim_plan plan = { .count = count, .size_max = 1000, .interval = FLUX_MS(1) };
+
+	a->app = closing_app();
+	sim_connect(a, a->sim->hosts[1], &plan, &plan);
+}
+
+static void start_anew(void *ctx, uint64_t arg)
+{
+	(void)arg;
+	sim_host_start(ctx);
+}
+
+static void crash(void *ctx, uint64_t arg)
+{
+	struct sim_host *host = ctx;
+	struct sim *sim = host->sim;
+
+	(void)arg;
+	/* What was under way is lost on either side; the survivor may only see silence. */
+	for (struct sim_session *s = sim->hosts[0]->sessions; s; s = s->next) {
+		s->tx->abandoned = s->rx->abandoned = true;
+		s->app.may_time_out = true;
+	}
+	sim_host_crash(host);
+	sim_link(sim, sim->hosts[0], sim->hosts[1])->cfg.script = NULL;
+	sim_link(sim, sim->hosts[1], sim->hosts[0])->cfg.script = NULL;
+}
+
+static void replay(void *ctx, uint64_t arg)
+{
+	struct sim *sim = ctx;
+
+	(void)arg;
+	for (uint32_t i = 0; i < record.count; i++) {
+		struct sim_host *to = sim_host_at(sim, &record.packets[i]->to);
+
+		record.packets[i]->copy = true;
+		sim_inject(sim, to, record.packets[i], i * FLUX_US(50));
+	}
+	record.count = 0;
+}
+
+/* One end dies and comes back; a new session is made, and the old one's packets are all replayed into it. */
+static void furnish_restart(struct sim *sim, struct sim_pcg *chance)
+{
+	struct sim_link_cfg link = { .delay = FLUX_US(sim_pcg_range(chance, 50, 10000)),
+				     .loss = coin(chance) ? 0.01 : 0,
+				     .script = keep };
+	struct sim_plan out = any_plan(chance, 500, 1500);
+	flux_ts dies = sim->now + sim_pcg_range(chance, FLUX_MS(1), FLUX_MS(300));
+	flux_ts lives = dies + sim_pcg_below(chance, FLUX_MS(300));
+	struct sim_host *victim;
+
+	forget_record();
+	out.interval = FLUX_MS(1);
+	add_pair(sim, chance, &link, &out, &out);
+	sim->hosts[0]->app.close_done = false;
+	sim->hosts[1]->app.may_time_out = true;
+	for (size_t i = 0; i < 2; i++)
+		sim->hosts[i]->cfg.endpoint.reset_key[0] = coin(chance);
+	victim = sim->hosts[sim_pcg_below(chance, 2)];
+	sim_at(sim, dies, crash, victim, 0);
+	sim_at(sim, lives, start_anew, victim, 0);
+	sim_at(sim, lives + 1, connect_anew, sim->hosts[0], 200);
+	sim_at(sim, lives + FLUX_MS(50), replay, sim, 0);
+}
+
+/* The line goes dead for good: both ends must say so, in time. */
+static void furnish_dead(struct sim *sim, struct sim_pcg *chance)
+{
+	struct sim_link_cfg link = { .delay = FLUX_US(sim_pcg_range(chance, 50, 10000)) };
+	struct sim_plan out = any_plan(chance, 500, 1500);
+	flux_ts when = sim->now + sim_pcg_range(chance, FLUX_MS(100), FLUX_MS(300));
+	struct sim_session *session;
+
+	link.down[0] = (struct sim_window){ when, FLUX_NEVER };
+	out.interval = coin(chance) ? FLUX_MS(1) : 0;
+	session = add_pair(sim, chance, &link, &out, &out);
+	session->app.may_time_out = sim->hosts[1]->app.may_time_out = true;
+	session->app.close_done = false;
+	session->must_end = sim->hosts[1]->app.must_end = true;
+	session->tx->abandoned = session->rx->abandoned = true;
+}
+
 /* Everything at once. */
 static void furnish_any(struct sim *sim, struct sim_pcg *chance)
 {
@@ -317,7 +430,7 @@ static void furnish_paced(struct sim *sim, struct sim_pcg *chance)
 
 	sim->link_default = link;
 	client.ipv6 = server.ipv6;
-	client.endpoint.cwnd = coin(chance) ? (uint32_t)sim_pcg_range(chance, 10000, 100000) : 0;
+	client.endpoint.cwnd = coin(chance) ? (uint32_t)sim_pcg_range(chance, 1500, 50000) : 0;
 	client.endpoint.rate_bps = coin(chance) ? sim_pcg_range(chance, 200000, 20000000) : 0;
 	out.interval = 0;
 	sim_host_add(sim, &client)->app = closing_app();
@@ -341,6 +454,8 @@ const struct world worlds[] = {
 	{ "many", furnish_many, FLUX_S(120) },
 	{ "wrap", furnish_wrap, FLUX_S(120) },
 	{ "paced", furnish_paced, FLUX_S(120) },
+	{ "restart", furnish_restart, FLUX_S(60) },
+	{ "dead", furnish_dead, FLUX_S(60) },
 	{ "any", furnish_any, FLUX_S(300) },
 };
 
@@ -353,4 +468,5 @@ void world_run(struct sim *sim, const struct world *world)
 	sim_pcg_init(&chance, sim->seed, 77);
 	world->furnish(sim, &chance);
 	sim_run_done(sim, world->limit);
+	forget_record();
 }
