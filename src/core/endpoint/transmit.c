@@ -240,6 +240,14 @@ void flux_endpoint_commit(struct flux_endpoint *ep, flux_ts now, uint32_t n)
 	memmove(ep->out, ep->out + n, ep->n_out * sizeof(*ep->out));
 }
 
+/* Room in the window came back: for the end of the stream, or for the application. */
+static void room_again(struct flux_endpoint *ep, struct flux_session *s)
+{
+	flux_session_check_drained(ep, s);
+	if (s->state == FLUX_S_UP && flux_txstream_take_writable(&s->tx))
+		flux_session_raise(ep, s, FLUX_PENDING_WRITABLE);
+}
+
 void flux_endpoint_retire(struct flux_endpoint *ep, const uint32_t *tokens, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -249,8 +257,7 @@ void flux_endpoint_retire(struct flux_endpoint *ep, const uint32_t *tokens, uint
 			continue;
 		if (op->sid && op->session->open && op->seq != NO_SEQ) {
 			flux_txwin_unpin(&op->session->tx.win, op->seq);
-			if (flux_txstream_take_writable(&op->session->tx))
-				flux_session_raise(ep, op->session, FLUX_PENDING_WRITABLE);
+			room_again(ep, op->session);
 		}
 		ep->n_lent--;
 		op_free(ep, op);

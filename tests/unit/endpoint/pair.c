@@ -65,7 +65,8 @@ static void put_on_wire(struct pair *p, int to, const struct flux_tx *tx)
 	d->to = to;
 	d->len = tx->head_len + tx->body_len;
 	d->t_arrive = p->now + PAIR_DELAY;
-	memcpy(d->data, tx->head, tx->head_len);
+	if (tx->head_len)
+		memcpy(d->data, tx->head, tx->head_len);
 	memcpy(d->data + tx->head_len, tx->body, tx->body_len);
 }
 
