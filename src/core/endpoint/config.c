@@ -6,7 +6,7 @@
 #include "core/base/text.h"
 #include "core/endpoint/endpoint.h"
 
-#define WHY_BYTES 128u
+#define WHY_BYTES     128u
 #define QUEUE_DEFAULT (2u << 20)
 
 static int refuse(char *why, const char *name, uint64_t lo, uint64_t hi)

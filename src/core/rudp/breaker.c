@@ -6,7 +6,7 @@
 #include "core/base/time.h"
 
 /* Five rto of silence; where the rto is tiny, a process that waits for its processor is no congestion. */
-#define PATIENCE 5
+#define PATIENCE     5
 #define PATIENCE_MIN FLUX_MS(25)
 
 static flux_ts silence_from(flux_ts now, flux_ts rto)

@@ -10,8 +10,8 @@
 #include "core/base/time.h"
 #include "core/wire/packet.h"
 
-#define WINDOW_MAX    (1u << 20) /* protocol 2.10 */
-#define PINS_MAX      200
+#define WINDOW_MAX (1u << 20) /* protocol 2.10 */
+#define PINS_MAX   200
 
 int flux_txstream_init(struct flux_txstream *w, const struct flux_txstream_cfg *cfg)
 {
