@@ -6,6 +6,7 @@
 
 #include <flux/error.h>
 
+#include "core/base/bits.h"
 #include "core/base/mem.h"
 #include "core/wire/packet.h"
 
@@ -63,12 +64,22 @@ static void continue_message(struct flux_delivery *d, const struct flux_record *
 	d->broken = !d->complete;
 }
 
-/* A record with nothing read before it: take it for good. Returns 1 if `msg` was set. */
-static uint32_t take_first(struct flux_delivery *d, const struct flux_record *rec, struct flux_msg *msg)
+/* Rules F1 and F2: a continuation leads its datagram, the one behind that of the fragment before. */
+static bool in_step(const struct flux_delivery *d, uint64_t seq)
+{
+	bool leads = d->at.seq != seq || d->at.off == 0;
+
+	return leads && (!d->assembling || seq == d->fragment + 1);
+}
+
+/* A record in `seq` with nothing read before it: take it for good. Returns 1 if `msg` was set. */
+static uint32_t take_first(struct flux_delivery *d, uint64_t seq, const struct flux_record *rec,
+			   struct flux_msg *msg)
 {
 	bool continues = rec->kind == FLUX_REC_MIDDLE || rec->kind == FLUX_REC_LAST;
 
-	if (d->eos || (d->assembling && !continues && rec->kind != FLUX_REC_META)) {
+	if (d->eos || (continues && !in_step(d, seq)) ||
+	    (d->assembling && !continues && rec->kind != FLUX_REC_META)) {
 		break_off(d);
 		return 0;
 	}
@@ -78,6 +89,7 @@ static uint32_t take_first(struct flux_delivery *d, const struct flux_record *re
 			break_off(d);
 		return 0;
 	}
+	d->fragment = seq;
 	if (continues) {
 		continue_message(d, rec);
 	} else {
@@ -148,7 +160,7 @@ static uint32_t read_first(struct flux_delivery *d, struct flux_rxwin *w, struct
 	struct flux_record rec;
 
 	while (!d->broken && next_record(d, w, &pos, &rec)) {
-		if (take_first(d, &rec, msgs)) {
+		if (take_first(d, pos.seq, &rec, msgs)) {
 			d->ahead = pos;
 			if (d->complete) /* it lies in our own memory: its datagrams may go */
 				pass_to(d, w, pos);
@@ -193,8 +205,7 @@ void flux_delivery_release(struct flux_delivery *d, struct flux_rxwin *w, uint32
 	struct flux_delivery_pos pos = d->at;
 	struct flux_record rec;
 
-	if (!n || n > d->n_read)
-		n = d->n_read;
+	n = flux_min_u32(n, d->n_read);
 	if (!n)
 		return;
 	d->messages += n;

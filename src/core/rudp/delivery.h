@@ -27,6 +27,7 @@ struct flux_delivery {
 	const struct flux_mem *mem;
 	uint32_t max_message;
 	uint32_t total, have; /* of the message in `whole` */
+	uint64_t fragment;    /* where its latest fragment lay */
 	bool assembling;      /* its first fragment was taken */
 	bool complete;        /* it waits to be read and released */
 	bool resync;          /* after a gap: continuations have lost their start */
