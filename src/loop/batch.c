@@ -86,28 +86,25 @@ static uint32_t take(struct flux_rx_batch *batch, uint32_t i, uint32_t n, struct
 	return n + 1;
 }
 
-uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock, uint32_t max,
-			       uint32_t *got)
+uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock)
 {
 	uint32_t n = 0;
 	int rc;
 
-	*got = 0;
-	for (uint32_t i = 0; i < max; i++) {
+	for (uint32_t i = 0; i < FLUX_RX_BATCH; i++) {
 		batch->msgs[i].msg_hdr.msg_namelen = sizeof(batch->from[i]);
 		batch->msgs[i].msg_hdr.msg_controllen = sizeof(batch->control[i]);
 	}
 	do {
 		sock->stats.rx_syscalls++;
-		rc = recvmmsg(sock->fd, batch->msgs, max, MSG_DONTWAIT, NULL);
+		rc = recvmmsg(sock->fd, batch->msgs, FLUX_RX_BATCH, MSG_DONTWAIT, NULL);
 	} while (rc < 0 && errno == EINTR);
 	if (rc < 0) {
 		/* Either an error waits here, or the socket was "ready" because one waits in its queue. */
 		flux_socket_read_errors(sock);
 		return 0;
 	}
-	*got = (uint32_t)rc;
-	for (uint32_t i = 0; i < *got; i++)
+	for (uint32_t i = 0; i < (uint32_t)rc; i++)
 		n = take(batch, i, n, &sock->stats);
 	return n;
 }

@@ -40,12 +40,10 @@ struct flux_rx_batch *flux_rx_batch_create(const struct flux_mem *mem, uint32_t 
 void flux_rx_batch_destroy(struct flux_rx_batch *batch, const struct flux_mem *mem);
 
 /*
- * One recvmmsg() of up to `max` datagrams (at most FLUX_RX_BATCH) into batch->rx. Returns how many
- * are good; what is truncated is counted, pending errors of the socket are read and counted. `got` is
- * how many the kernel had.
+ * One recvmmsg() into batch->rx. Returns how many datagrams are good; what is truncated is counted,
+ * pending errors of the socket are read and counted.
  */
-uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock, uint32_t max,
-			       uint32_t *got);
+uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock);
 
 /* How a send ended. */
 enum flux_tx_end {

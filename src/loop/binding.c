@@ -128,7 +128,6 @@ int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
 	b->loop = loop;
 	b->mem = loop->mem;
 	b->sock.fd = -1;
-	b->rx_budget = FLUX_RX_BATCH;
 	rc = read_cfg(&b->cfg, &endpoint, loop, cfg);
 	if (rc == 0)
 		rc = open_socket(b, b->cfg.local);

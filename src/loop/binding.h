@@ -47,7 +47,6 @@ struct flux_binding {
 	/* turn.c */
 	flux_ts now;          /* the last time the endpoint was told */
 	flux_ts wall_offset;  /* the wall's clock less ours, when last compared */
-	uint32_t rx_budget;   /* datagrams a turn, so that a turn lasts FLUX_RX_TURN at most */
 	uint32_t tx_failures; /* ENOBUFS in a row */
 	flux_ts tx_resume;    /* nothing is sent before, after ENOBUFS */
 	bool tx_blocked;      /* nothing is sent before the socket is writable */
@@ -57,6 +56,7 @@ struct flux_binding {
 	/* deliver.c */
 	flux_sid reading; /* whose messages are being handed out; 0: nobody's */
 	bool stop;        /* who reads, or whether, has changed: ask again before the next message */
+	bool spent;       /* the time of this turn was used up */
 
 	/* attach.c */
 	struct flux_attachment **buckets; /* by session; about as many as sessions */

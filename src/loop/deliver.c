@@ -70,9 +70,11 @@ void flux_binding_deliver(struct flux_binding *binding)
 		sid = flux_endpoint_readable(binding->ep);
 		if (sid == 0)
 			return;
-		if (until == 0) {
+		if (until == 0)
 			until = flux_ts_add(flux_clock_now(), DELIVER_TIME);
-		} else if (flux_clock_now() > until) {
+		else
+			binding->spent = binding->spent || flux_clock_now() > until;
+		if (binding->spent) {
 			flux_binding_touch(binding);
 			return;
 		}

@@ -4,9 +4,6 @@
 #include "loop/binding.h"
 #include "sys/clock.h"
 
-/* A receiving turn lasts about this long at most; the number of datagrams follows what they cost. */
-#define RX_TIME FLUX_US(32)
-
 /* Datagrams whose arrival lies within this are handed over at one time. */
 #define RX_SPREAD FLUX_US(100)
 
@@ -61,26 +58,14 @@ static void hand_over(struct flux_binding *binding, uint32_t n, flux_ts now)
 	binding->now = at[n - 1];
 }
 
-/* Half as many next time if this took too long; more again when a full turn was short. */
-static void adapt_budget(struct flux_binding *binding, uint32_t got, flux_ts took)
-{
-	if (took > RX_TIME && binding->rx_budget > 1)
-		binding->rx_budget /= 2;
-	else if (took < RX_TIME / 2 && got == binding->rx_budget && got < FLUX_RX_BATCH)
-		binding->rx_budget *= 2;
-}
-
 static void receive(struct flux_binding *binding)
 {
-	flux_ts start = flux_clock_now();
-	uint32_t got;
-	uint32_t n = flux_rx_batch_receive(binding->rx, &binding->sock, binding->rx_budget, &got);
+	uint32_t n = flux_rx_batch_receive(binding->rx, &binding->sock);
 
 	if (n > 0)
 		hand_over(binding, n, flux_ts_max(flux_clock_now(), binding->now));
 	flux_binding_deliver(binding);
 	flux_endpoint_settle(binding->ep);
-	adapt_budget(binding, got, flux_ts_since(flux_clock_now(), start));
 }
 
 /* ---- Out ---- */
@@ -190,6 +175,7 @@ void flux_binding_flush(struct flux_binding *binding)
 	binding->active = false;
 	send_due(binding);
 	flux_binding_deliver(binding); /* what came of sending */
+	binding->spent = false;
 }
 
 flux_ts flux_binding_deadline(const struct flux_binding *binding)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows: libevent bases of every configuration that changes how timers or fds are handled. */
+/* The rows: libevent bases of every kind that changes how timers or fds are handled, and plain poll(). */
 #include <stdlib.h>
 
 #include <event2/event.h>
 
 #include <flux/event.h>
 
+#include "tests/loop/pollhost.h"
 #include "tests/loop/world.h"
 
 /* Wakes a round that would sleep for ever, so that a test that waits in vain ends. */
@@ -73,10 +74,16 @@ static void base_close(void *host)
 	free(b);
 }
 
+static int open_poll(struct flux_loop **loop, void **host)
+{
+	return pollhost_open(loop, host, NULL);
+}
+
 const struct adapter adapters[] = {
 	{ "libevent", open_default, base_round, base_close },
 	{ "libevent, precise timers", open_precise, base_round, base_close },
 	{ "libevent, changelist", open_changelist, base_round, base_close },
+	{ "poll", open_poll, pollhost_round, pollhost_close },
 };
 
 const unsigned int n_adapters = sizeof(adapters) / sizeof(adapters[0]);
