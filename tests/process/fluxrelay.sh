@@ -88,7 +88,10 @@ start()
 	mkfifo "$tmp/ready"
 	"$relay" 127.0.0.1:0 127.0.0.1:9 --seconds 100 "$@" >"$tmp/json" 2>"$tmp/ready" &
 	pid=$!
-	read -r line <"$tmp/ready"
+	# A word about small socket buffers may come first.
+	while read -r line; do
+		case $line in "listening on "*) break ;; esac
+	done <"$tmp/ready"
 	port=${line##*:}
 }
 

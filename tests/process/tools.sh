@@ -29,7 +29,7 @@ listening()
 	listening_tries=0
 	until addr=$(sed -n 's/.*listening on //p' "$tmp/$1.err") && [ -n "$addr" ]; do
 		listening_tries=$((listening_tries + 1))
-		[ $listening_tries -lt $((limit * 10)) ] || return 1
+		[ $listening_tries -lt $((limit * 10)) ] && kill -0 "$pid" 2>/dev/null || return 1
 		sleep 0.1
 	done
 }
