@@ -19,7 +19,7 @@ struct event_base;
  *
  * @param loop  [out] set only on success; close with flux_loop_close() before the base is freed.
  * @param base  the host's base, borrowed, of any configuration; NULL: one is made, and freed with the
- *              loop. Run it by flux_loop_run_event().
+ *              loop: run it by flux_loop_run_event() if you close the loop inside a callback.
  *
  * @return 0; FLUX_ENOMEM; or a negative errno value of timerfd_create (EMFILE: raise the fd limit).
  *

@@ -153,8 +153,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 static void free_host(struct event_host *host)
 {
-	/* A base cannot be freed by one of its callbacks: see flux_loop_run_event(). */
-	if (host->own_base && !event_base_get_running_event(host->base))
+	if (host->own_base)
 		event_base_free(host->base);
 	free(host);
 }

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* What only the libevent adapter has: bases of its own, bases that end when empty, the host's other events. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include <event2/event.h>
+
+#include <flux/event.h>
+#include <flux/pub.h>
+#include <flux/sub.h>
+
+#include "tests/lib/inject.h"
+#include "tests/loop/pollhost.h"
+
+#define MESSAGES 20000
+
+/* Two bindings on one base, the second sending to the first. */
+struct pair {
+	struct flux_loop *loop;
+	struct flux_binding *in, *out;
+	struct flux_pub *pub;
+	struct flux_sub *sub;
+	uint32_t sent, received, wanted;
+	void (*done)(struct pair *pair); /* when all were received, inside the callback */
+	int closed;
+};
+
+static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid, const struct flux_msg *msg)
+{
+	struct pair *pair = ctx;
+
+	(void)sub;
+	(void)sid;
+	(void)msg;
+	if (++pair->received == pair->wanted)
+		pair->done(pair);
+	return FLUX_TAKE;
+}
+
+static void on_writable(void *ctx, struct flux_pub *pub)
+{
+	static const char bytes[1000];
+	struct pair *pair = ctx;
+
+	while (pair->sent < pair->wanted && flux_pub_send(pub, bytes, sizeof(bytes)) == 0)
+		pair->sent++;
+}
+
+static void on_closed(void *ctx)
+{
+	struct pair *pair = ctx;
+
+	pair->closed++;
+}
+
+static void open_pair(struct pair *pair)
+{
+	struct flux_binding_cfg cfg = { .size = sizeof(cfg), .local = "127.0.0.1:0", .ctx = pair };
+	struct flux_sub_cfg in = { .size = sizeof(in), .on_message = on_message, .ctx = pair };
+	struct flux_pub_cfg out = { .size = sizeof(out), .on_writable = on_writable, .ctx = pair };
+	char local[FLUX_ADDR_TEXT];
+	struct flux_addr addr;
+	flux_sid sid;
+
+	cfg.on_closed = on_closed;
+	assert_int_equal(flux_binding_open(&pair->in, pair->loop, &cfg), 0);
+	assert_int_equal(flux_sub_open(&pair->sub, pair->in, 0, &in), 0);
+	flux_binding_local(pair->in, &addr);
+	cfg.local = NULL;
+	assert_int_equal(flux_binding_open(&pair->out, pair->loop, &cfg), 0);
+	assert_int_equal(flux_binding_connect(pair->out, flux_addr_format(&addr, local), &sid), 0);
+	assert_int_equal(flux_pub_open(&pair->pub, pair->out, sid, &out), 0);
+}
+
+static void close_loop(struct pair *pair)
+{
+	flux_loop_close(pair->loop);
+}
+
+/* The base is made for us, and goes with the loop even if that is closed by one of its callbacks. */
+static void own_base_closed_inside(void **state)
+{
+	struct pair pair = { .wanted = 100, .done = close_loop };
+
+	(void)state;
+	assert_int_equal(flux_loop_open_event(&pair.loop, NULL), 0);
+	assert_non_null(flux_loop_event_base(pair.loop));
+	open_pair(&pair);
+	assert_int_equal(flux_loop_run_event(pair.loop), FLUX_ECLOSED);
+	assert_int_equal(pair.received, 100);
+	assert_int_equal(pair.closed, 2);
+}
+
+static void stop(struct pair *pair)
+{
+	event_base_loopbreak(flux_loop_event_base(pair->loop));
+}
+
+static void own_base_closed_outside(void **state)
+{
+	struct pair pair = { .wanted = 100, .done = stop };
+
+	(void)state;
+	assert_int_equal(flux_loop_open_event(&pair.loop, NULL), 0);
+	open_pair(&pair);
+	assert_int_equal(flux_loop_run_event(pair.loop), 0);
+	assert_int_equal(pair.received, 100);
+	flux_loop_close(pair.loop);
+	assert_int_equal(pair.closed, 2);
+}
+
+static void on_host_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct pair *pair = arg;
+
+	(void)fd;
+	(void)what;
+	assert_int_equal(flux_loop_run_event(pair->loop), FLUX_EINVAL); /* it runs already */
+	flux_loop_close(pair->loop);
+}
+
+/* Closed by an event of the host on that base, as a signal handler would. */
+static void own_base_closed_by_host(void **state)
+{
+	struct pair pair = { .wanted = UINT32_MAX, .done = stop };
+	struct timeval soon = { 0, 20000 };
+
+	(void)state;
+	assert_int_equal(flux_loop_open_event(&pair.loop, NULL), 0);
+	open_pair(&pair);
+	assert_int_equal(event_base_once(flux_loop_event_base(pair.loop), -1, EV_TIMEOUT, on_host_event, &pair, &soon), 0);
+	assert_int_equal(flux_loop_run_event(pair.loop), FLUX_ECLOSED);
+	assert_int_equal(pair.closed, 2);
+}
+
+/* A host that runs until its base is empty ends when Flux has left. */
+static void base_ends_when_empty(void **state)
+{
+	struct pair pair = { .wanted = 100, .done = close_loop };
+	struct event_base *base = event_base_new();
+
+	(void)state;
+	assert_int_equal(flux_loop_open_event(&pair.loop, base), 0);
+	assert_ptr_equal(flux_loop_event_base(pair.loop), base);
+	open_pair(&pair);
+	assert_int_equal(event_base_dispatch(base), 1); /* no events left */
+	assert_int_equal(pair.closed, 2);
+	assert_int_equal(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE), 0);
+	event_base_free(base);
+}
+
+static void close_and_break(struct pair *pair)
+{
+	struct event_base *base = flux_loop_event_base(pair->loop);
+
+	flux_loop_close(pair->loop);
+	event_base_loopbreak(base);
+}
+
+/* Nothing of ours is needed to run after the callback that closed the loop. */
+static void base_freed_at_once(void **state)
+{
+	struct pair pair = { .wanted = 1, .done = close_and_break };
+	struct event_base *base = event_base_new();
+
+	(void)state;
+	assert_int_equal(flux_loop_open_event(&pair.loop, base), 0);
+	open_pair(&pair);
+	event_base_dispatch(base);
+	assert_int_equal(pair.closed, 2);
+	event_base_free(base);
+}
+
+/* Closed before the base ever ran. */
+static void never_run(void **state)
+{
+	struct pair pair = { .wanted = 1, .done = stop };
+	struct event_base *base = event_base_new();
+
+	(void)state;
+	assert_int_equal(flux_loop_open_event(&pair.loop, base), 0);
+	open_pair(&pair);
+	flux_loop_close(pair.loop);
+	assert_int_equal(pair.closed, 2);
+	assert_int_equal(event_base_dispatch(base), 1);
+	event_base_free(base);
+}
+
+static void two_loops_one_base(void **state)
+{
+	struct pair a = { .wanted = 1000, .done = close_loop }, b = { .wanted = 500, .done = close_loop };
+	struct event_base *base = event_base_new();
+
+	(void)state;
+	assert_int_equal(event_base_priority_init(base, 3), 0);
+	assert_int_equal(flux_loop_open_event(&a.loop, base), 0);
+	assert_int_equal(flux_loop_open_event(&b.loop, base), 0);
+	open_pair(&a);
+	open_pair(&b);
+	assert_int_equal(event_base_dispatch(base), 1);
+	assert_int_equal(a.received, 1000);
+	assert_int_equal(b.received, 500);
+	event_base_free(base);
+}
+
+static uint64_t host_rounds;
+
+static void on_host_round(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval at_once = { 0, 0 };
+	struct event *event = *(struct event **)arg;
+
+	(void)fd;
+	(void)what;
+	host_rounds++;
+	event_add(event, &at_once);
+}
+
+/* While Flux sends and receives all it can, the host's own events have their turn in every round. */
+static void host_is_not_starved(void **state)
+{
+	struct pair pair = { .wanted = MESSAGES, .done = stop };
+	struct event_base *base = event_base_new();
+	struct event *event;
+
+	(void)state;
+	assert_int_equal(flux_loop_open_event(&pair.loop, base), 0);
+	open_pair(&pair);
+	event = event_new(base, -1, 0, on_host_round, &event);
+	host_rounds = 0;
+	event_active(event, EV_TIMEOUT, 0);
+	event_base_dispatch(base);
+	assert_int_equal(pair.received, MESSAGES);
+	assert_true(host_rounds > MESSAGES / 64); /* that many datagrams are sent in a round at most */
+	event_free(event);
+	flux_loop_close(pair.loop);
+	event_base_free(base);
+}
+
+static void no_timer(void **state)
+{
+	struct flux_loop *loop = NULL;
+	struct event_base *base = event_base_new();
+
+	(void)state;
+	inject_clear();
+	inject_error(INJECT_TIMERFD, EMFILE, 0, 2);
+	assert_int_equal(flux_loop_open_event(&loop, base), -EMFILE);
+	assert_int_equal(flux_loop_open_event(&loop, NULL), -EMFILE);
+	assert_null(loop);
+	assert_int_equal(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED), 0);
+	event_base_free(base);
+}
+
+static void not_its_loop(void **state)
+{
+	struct flux_loop *loop;
+	void *host;
+
+	(void)state;
+	assert_int_equal(pollhost_open(&loop, &host, NULL), 0);
+	assert_null(flux_loop_event_base(loop));
+	assert_int_equal(flux_loop_run_event(loop), FLUX_EINVAL);
+	flux_loop_close(loop);
+	pollhost_close(host);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(own_base_closed_inside),
+		cmocka_unit_test(own_base_closed_outside),
+		cmocka_unit_test(own_base_closed_by_host),
+		cmocka_unit_test(base_ends_when_empty),
+		cmocka_unit_test(base_freed_at_once),
+		cmocka_unit_test(never_run),
+		cmocka_unit_test(two_loops_one_base),
+		cmocka_unit_test(host_is_not_starved),
+		cmocka_unit_test(no_timer),
+		cmocka_unit_test(not_its_loop),
+	};
+
+	return cmocka_run_group_tests_name("loop/event", tests, NULL, NULL);
+}
