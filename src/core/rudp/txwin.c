@@ -189,7 +189,7 @@ void flux_txwin_unpin(struct flux_txwin *w, uint64_t seq)
 
 bool flux_txwin_half_free(const struct flux_txwin *w)
 {
-	return w->used <= w->cap / 2 && w->end - w->tail <= w->mask / 2;
+	return w->used <= w->cap / 2 && w->end - w->tail <= w->mask / 2 + 1;
 }
 
 const char *flux_txwin_check(const struct flux_txwin *w)
