@@ -33,9 +33,9 @@ static const char *const table[STATES][TYPES] = {
 	/*           none  DATA  REPAIR FEEDB SYNC  OPEN  PING  PONG  CLOSE RESET HELLO COOKIE WELC VERS  PIECE EXT */
 	[NONE] = { "u-", "u-", "u-", "u-", "u-", "u-", "u-", "u-", "u-", "u-", ".-", "u-", "u-", "u-", "u-", "u-" },
 	[WAIT] = { "sW", "sW", "sW", "sW", "sW", "sW", "sW", "sW", "sW", "uW", "rW", ".W", ".U", ".T", "sW", "sW" },
-	[HALF] = { ".U", ".U", ".U", ".U", ".U", ".U", ".U", "oU", ".T", "uH", ".H", "sH", "sH", "sH", ".U", ".U" },
-	[UP] = { ".U", ".U", ".U", ".U", ".U", ".U", ".U", ".U", ".T", ".T", ".U", "sU", "sU", "sU", ".U", ".U" },
-	[DRAIN] = { ".D", ".D", ".D", ".D", ".D", ".D", ".D", ".D", ".T", ".T", "rD", "sD", "sD", "sD", ".D", ".D" },
+	[HALF] = { ".U", ".U", "sH", ".U", ".U", ".U", ".U", "oU", ".T", "uH", ".H", "sH", "sH", "sH", ".U", ".U" },
+	[UP] = { ".U", ".U", "sU", ".U", ".U", ".U", ".U", "oU", ".T", ".T", ".U", "sU", "sU", "sU", ".U", ".U" },
+	[DRAIN] = { ".D", ".D", "sD", ".D", ".D", ".D", ".D", "oD", ".T", ".T", "rD", "sD", "sD", "sD", ".D", ".D" },
 	[CLOSING] = { "sC", "sC", "sC", "sC", "sC", "sC", "sC", "sC", ".T", ".T", "rC", "sC", "sC", "sC", "sC", "sC" },
 	[TOMB] = { "sT", "sT", "sT", "sT", "sT", "sT", "sT", "sT", ".T", "uT", "rT", "sT", "sT", "sT", "sT", "sT" },
 };

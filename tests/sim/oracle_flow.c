@@ -188,6 +188,8 @@ void sim_flow_sync_sent(struct sim_flow *flow, const struct sim_view *view, stru
 	    shown.time > flow->heard_at)
 		sim_violate(sim, SIM_QUIET, "SYNC although everything is acknowledged");
 	flow->sync_asked = false;
+	flow->sync_ts = view->header.ts;
+	flow->sync_bytes = flow->bytes;
 }
 
 void sim_flow_feedback_fed(struct sim_flow *flow, const struct sim_view *view)
@@ -205,6 +207,11 @@ void sim_flow_feedback_fed(struct sim_flow *flow, const struct sim_view *view)
 		flow->una = fb->ack;
 	if (fb->ack + fb->window > flow->limit)
 		flow->limit = fb->ack + fb->window;
+	/* Repairs carry no mark of their arrival: everything acknowledged, or a SYNC's echo, says that they left. */
+	if (fb->ack == flow->next)
+		flow->heard_bytes = flow->bytes;
+	if (fb->echo_dly != FLUX_NO_ECHO && fb->echo_ts == flow->sync_ts && flow->sync_bytes > flow->heard_bytes)
+		flow->heard_bytes = flow->sync_bytes;
 	if (high <= flow->base || high > flow->next)
 		return;
 	slot = seq_at(flow, high - 1);

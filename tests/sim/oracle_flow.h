@@ -40,11 +40,13 @@ struct sim_flow {
 	uint64_t heard_bytes; /* of those, not in flight any more */
 	flux_ts heard_at;     /* last FEEDBACK given to the writer */
 	flux_ts data_at;
-	uint32_t syncs;  /* since the last DATA */
-	bool sync_asked; /* the reader asked for one */
-	bool confirmed;  /* the reader has consumed EOS */
-	bool queued;     /* it holds data, as it last said */
-	double credit;   /* of the pacing check */
+	uint32_t syncs;      /* since the last DATA */
+	uint32_t sync_ts;    /* of the last */
+	uint64_t sync_bytes; /* of DATA sent before it */
+	bool sync_asked;     /* the reader asked for one */
+	bool confirmed;      /* the reader has consumed EOS */
+	bool queued;         /* it holds data, as it last said */
+	double credit;       /* of the pacing check */
 	flux_ts credit_at;
 	uint64_t resent;
 	struct sim_low hold;
