@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls that fail when a test says so. A program that uses it links with $(INJECT_LDFLAGS), which
+ * System calls that fail when a test says so. A program that uses it links with $(INJECT_WRAP), which
  * lead the library's calls here first; nothing of it is in the library.
  */
 #ifndef FLUX_TESTS_LIB_INJECT_H
