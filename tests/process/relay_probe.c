@@ -3,10 +3,10 @@
  * Runs a relay between three clients and a target, all in here, and checks every datagram that
  * comes out of it: relay_probe [-c COPIES] [-f FLIPS] [-b] [-6] RELAY [OPTION]...
  *
- * Each datagram must arrive COPIES times in a row with FLIPS bits changed, in order, from and to
- * the right place. With -b a datagram of 1,400 bytes goes ahead of each and must not arrive, and
- * all others are smaller. The relay gets LISTEN, TARGET and the options; its line of JSON is left
- * on standard output.
+ * Each datagram must arrive COPIES times in a row with FLIPS bits changed, in order, from and
+ * to the right place. With -b a datagram of 1,400 bytes goes ahead of each and must not arrive,
+ * and all others are smaller. The relay gets LISTEN, TARGET and the options; its line of JSON is
+ * left on standard output.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -34,7 +34,7 @@ struct probe {
 	int family;
 	int target;
 	int client[CLIENTS];
-	struct sockaddr_storage client_port[CLIENTS]; /* as the target sees it: a relay's socket */
+	struct sockaddr_storage client_port[CLIENTS]; /* as the target sees it */
 	struct sockaddr_storage relay;
 	socklen_t addr_len;
 	pid_t pid;
@@ -187,7 +187,8 @@ static void exchange(struct probe *probe)
 
 	for (unsigned number = 0; number < ROUNDS; number++) {
 		for (int i = 0; i < CLIENTS; i++) {
-			pass(probe, probe->client[i], &probe->relay, probe->target, number, &from);
+			pass(probe, probe->client[i], &probe->relay, probe->target, number,
+			     &from);
 			if (number == 0) {
 				probe->client_port[i] = from;
 				check_peer(probe, i);
