@@ -45,9 +45,9 @@ struct link {
 	struct flux_pub *pub;
 	flux_sid sid;
 	bool up;
-	bool ours;   /* we connected: the file goes here */
-	bool saves;  /* its file is being written */
-	bool answer; /* KIND_SAVED is still to be sent */
+	bool ours;     /* we connected: the file goes here */
+	bool receives; /* a file comes from there */
+	bool answer;   /* KIND_SAVED is still to be sent */
 	char says[STATUS_TEXT];
 	struct flux_session_stats stats;
 };
@@ -158,14 +158,27 @@ static enum flux_take refuse(struct service *service, struct link *link, const c
 	return FLUX_KEEP;
 }
 
+/* The first piece of a file: of a session that broke off, nothing is kept. */
+static bool begin_file(struct service *service, struct link *link)
+{
+	link->receives = true;
+	service->done = false;
+	service->file_bytes = 0;
+	service->first_at = flux_loop_now();
+	return service->out < 0 ||
+	       (ftruncate(service->out, 0) == 0 && lseek(service->out, 0, SEEK_SET) == 0);
+}
+
 static enum flux_take save(struct service *service, struct link *link, const char *data, size_t len)
 {
+	ssize_t n;
+
+	if (!link->receives && !begin_file(service, link))
+		return refuse(service, link, strerror(errno));
+	service->file_bytes += len;
 	if (service->out < 0)
 		return FLUX_TAKE; /* counted, not kept */
-	if (!link->saves && (ftruncate(service->out, 0) != 0 || lseek(service->out, 0, SEEK_SET) != 0))
-		return refuse(service, link, strerror(errno));
-	link->saves = true;
-	for (ssize_t n; len > 0; data += n, len -= (size_t)n) {
+	for (; len > 0; data += n, len -= (size_t)n) {
 		n = write(service->out, data, len);
 		if (n < 0 && errno != EINTR)
 			return refuse(service, link, strerror(errno));
@@ -205,13 +218,10 @@ static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid,
 		return FLUX_TAKE;
 	switch (data[0]) {
 	case KIND_DATA:
-		if (service->first_at == 0)
-			service->first_at = flux_loop_now();
 		take = save(service, link, data + 1, msg->len - 1);
-		if (take == FLUX_TAKE)
-			service->file_bytes += msg->len - 1;
 		break;
 	case KIND_END:
+		take = save(service, link, data + 1, 0); /* of an empty file there was no piece */
 		service->done = true;
 		service->last_at = flux_loop_now();
 		link->answer = !publish(service, link, KIND_SAVED, "");
@@ -254,6 +264,12 @@ static void connect_peer(struct service *service)
 {
 	flux_sid sid;
 
+	if (service->in >= 0 && !service->done) { /* from its beginning, also after a session broke off */
+		service->sent = false;
+		service->file_bytes = 0;
+		if (lseek(service->in, 0, SEEK_SET) != 0)
+			leave(service, fail(service->send, strerror(errno)));
+	}
 	if (flux_binding_connect(service->binding, service->peer, &sid) == 0)
 		add_link(service, sid, true);
 	else
