@@ -136,6 +136,7 @@ struct flux_endpoint_stats {
 	uint64_t rx_unknown;      /**< no such session */
 	uint64_t rx_replayed;     /**< control datagram seen before */
 	uint64_t rx_out_of_state; /**< of a type that the session's state does not allow */
+	uint64_t rx_unused;       /**< authentic, of a type that this version does not use */
 	uint64_t rx_out_of_range; /**< absurd ack, window, range or number; state untouched */
 	uint64_t rx_no_buffer;    /**< pool empty: dropped, will be asked for again */
 	uint64_t hello_received, cookies_sent, sessions_refused, resets_sent;

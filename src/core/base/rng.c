@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/base/mutation.h"
 #include "core/base/siphash.h"
 
 static void next_block(struct flux_rng *rng, uint8_t out[16])
@@ -18,7 +19,7 @@ static void next_block(struct flux_rng *rng, uint8_t out[16])
 void flux_rng_init(struct flux_rng *rng, const uint8_t seed[32])
 {
 	flux_siphash128(rng->key, seed + 16, 16, seed);
-	rng->counter = 0;
+	rng->counter = FLUX_MUTATION(UNSEEDED) ? FLUX_MUTATION_SALT : 0;
 }
 
 uint32_t flux_rng_u32(struct flux_rng *rng)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/mutation.h"
 #include "core/endpoint/endpoint.h"
 
 struct draft {
@@ -57,6 +58,8 @@ static bool send_feedback(struct flux_endpoint *ep, struct flux_session *s)
 		return false;
 	flux_rxstream_build_feedback(&s->rx, ep->now, &s->rtt, &fb);
 	flux_feedback_encode(&fb, &d.body);
+	d.op->kind = FLUX_OP_FEEDBACK;
+	s->feedback_queued = !d.body.bad;
 	finish(ep, s, &d);
 	return true;
 }
@@ -148,7 +151,8 @@ static bool service_closing(struct flux_endpoint *ep, struct flux_session *s)
 {
 	if (ep->now < s->end.t_next || s->end.tries >= FLUX_CLOSE_TRIES)
 		return true;
-	if (!flux_control_close(ep, s, s->end.kind))
+	if (!flux_control_close(ep, s, s->end.kind) ||
+	    (FLUX_MUTATION(CLOSE_TWICE) && !flux_control_close(ep, s, s->end.kind)))
 		return false;
 	s->end.t_next = flux_ts_add(ep->now, flux_rtt_rto(&s->rtt) << s->end.tries);
 	s->end.tries++;
@@ -159,7 +163,8 @@ static bool service_up(struct flux_endpoint *ep, struct flux_session *s)
 {
 	if ((s->want_ping || ep->now >= flux_session_ping_time(s)) && !send_ping(ep, s))
 		return false;
-	if (flux_rxstream_feedback_due(&s->rx, ep->now, &s->rtt) && !send_feedback(ep, s))
+	if (!s->feedback_queued && flux_rxstream_feedback_due(&s->rx, ep->now, &s->rtt) &&
+	    !send_feedback(ep, s))
 		return false;
 	return !flux_txstream_sync_due(&s->tx, ep->now) || send_sync(ep, s);
 }

@@ -139,7 +139,8 @@ void flux_control_receive(struct flux_endpoint *ep, struct flux_session *s, cons
 		case FLUX_PKT_PONG:
 			ok = on_pong(ep, s, &body);
 			break;
-		default: /* of a later version: ignored once it is known to be the peer's */
+		default: /* of a later version: ignored, though it is the peer's */
+			ep->stats.rx_unused++;
 			break;
 		}
 	}

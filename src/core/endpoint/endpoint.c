@@ -6,6 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/mem.h"
+#include "core/base/mutation.h"
 #include "core/base/text.h"
 
 /* What a datagram costs of a socket buffer: a power of two with its headers, and the sk_buff. */
@@ -92,6 +93,8 @@ flux_ts flux_endpoint_deadline(const struct flux_endpoint *ep)
 {
 	const struct flux_heap_node *first = flux_heap_first(&ep->timers);
 
+	if (FLUX_MUTATION(DEADLINE_PAST) && first)
+		return 0;
 	return first ? first->key : FLUX_NEVER;
 }
 

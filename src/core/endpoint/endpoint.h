@@ -83,9 +83,10 @@ struct flux_session {
 	bool open;   /* the streams hold memory */
 	bool paused; /* the application does not read */
 	bool want_ping;
-	bool known;      /* to the application: it connected, or was told UP */
-	bool confirmed;  /* the peer has shown that it holds the session too */
-	uint8_t pending; /* FLUX_PENDING_* */
+	bool feedback_queued; /* and not sent: what a second one would say, it can say later and better */
+	bool known;           /* to the application: it connected, or was told UP */
+	bool confirmed;       /* the peer has shown that it holds the session too */
+	uint8_t pending;      /* FLUX_PENDING_* */
 
 	uint64_t nonce_c, nonce_s, peer_boot;
 	uint64_t first_tx, first_rx;
@@ -117,6 +118,7 @@ struct flux_session {
 
 enum flux_op_kind {
 	FLUX_OP_CONTROL,
+	FLUX_OP_FEEDBACK,
 	FLUX_OP_CLOSE,
 	FLUX_OP_DATA,
 	FLUX_OP_RTX

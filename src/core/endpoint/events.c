@@ -2,6 +2,7 @@
 /* Events and messages that wait to be pulled: which sessions have some. */
 #include <string.h>
 
+#include "core/base/mutation.h"
 #include "core/endpoint/endpoint.h"
 
 static bool has_unread(const struct flux_session *s)
@@ -76,7 +77,7 @@ int flux_endpoint_event(struct flux_endpoint *ep, struct flux_event *event)
 	event->incoming = s->incoming;
 	if (s->pending & FLUX_PENDING_UP) {
 		event->type = FLUX_EVENT_UP;
-		s->pending &= (uint8_t)~FLUX_PENDING_UP;
+		s->pending &= FLUX_MUTATION(UP_TWICE) ? UINT8_MAX : (uint8_t)~FLUX_PENDING_UP;
 	} else if (s->pending & FLUX_PENDING_WRITABLE) {
 		event->type = FLUX_EVENT_WRITABLE;
 		s->pending &= (uint8_t)~FLUX_PENDING_WRITABLE;

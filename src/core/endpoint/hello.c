@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/mutation.h"
 #include "core/endpoint/endpoint.h"
 
 #define RETRY_FIRST FLUX_MS(200)
@@ -56,6 +57,8 @@ bool flux_hello_take_params(const struct flux_endpoint *ep, struct flux_session 
 	if (p->has & 1u << FLUX_PARAM_IDLE_TIMEOUT)
 		s->idle_timeout = flux_ts_min(s->idle_timeout,
 					      flux_ts_max(FLUX_MS(p->idle_timeout_ms), FLUX_MS(500)));
+	s->idle_timeout *= FLUX_MUTATION(IDLE_LATE) ? 2 : 1;
+	s->idle_timeout /= FLUX_MUTATION(IDLE_EARLY) ? 2 : 1;
 	return true;
 }
 

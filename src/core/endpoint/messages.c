@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The application's side of a session: sending and reading messages (flux/session.h). */
 #include "core/base/bits.h"
+#include "core/base/mutation.h"
 #include "core/endpoint/endpoint.h"
 
 /* The session if messages may go into it, else NULL and *rc. */
@@ -73,7 +74,7 @@ int flux_session_claim(struct flux_endpoint *ep, flux_sid sid, uint32_t len, str
 	rc = flux_txstream_claim(&s->tx, len, &data);
 	if (rc)
 		return explain(ep, s, rc, true);
-	*claim = (struct flux_claim){ .data = data, .len = len };
+	*claim = (struct flux_claim){ .data = data, .len = len / (FLUX_MUTATION(CLAIM_SHORT) ? 2 : 1) };
 	return 0;
 }
 

@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/crc32c.h"
+#include "core/base/mutation.h"
 #include "core/base/text.h"
 #include "core/endpoint/endpoint.h"
-#include "core/wire/crc32c.h"
 
 #define TOMB_MIN FLUX_MS(100)
 
@@ -106,7 +107,7 @@ bool flux_session_up(struct flux_endpoint *ep, struct flux_session *s)
 	s->known = true;
 	flux_reorder_update(&s->rx.reorder, &s->rtt);
 	end_earlier_lives(ep, s);
-	flux_session_raise(ep, s, FLUX_PENDING_UP);
+	flux_session_raise(ep, s, FLUX_PENDING_UP | (FLUX_MUTATION(EOS_TOO_SOON) ? FLUX_PENDING_EOS : 0));
 	flux_session_touch(ep, s);
 	flux_session_set_timer(ep, s, false);
 	return true;
@@ -198,7 +199,7 @@ void flux_session_check_drained(struct flux_endpoint *ep, struct flux_session *s
 {
 	if (s->state != FLUX_S_DRAIN)
 		return;
-	if (flux_txstream_finish(&s->tx) && s->tx.confirmed)
+	if (flux_txstream_finish(&s->tx) && (s->tx.confirmed || FLUX_MUTATION(CLOSE_EARLY)))
 		flux_session_end(ep, s, 0, FLUX_CLOSE_GRACEFUL, FLUX_CODE_OK, "");
 	else
 		flux_session_touch(ep, s);

@@ -4,6 +4,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/mem.h"
+#include "core/base/mutation.h"
 #include "core/base/siphash.h"
 #include "core/endpoint/endpoint.h"
 
@@ -30,6 +31,8 @@ int flux_table_init(struct flux_endpoint *ep)
 	for (uint32_t i = 0; i < n; i++) {
 		ep->free_sessions[i] = i;
 		ep->sessions[i].sid = (flux_rng_u32(&ep->rng) & GENERATION_MASK) << INDEX_BITS | i;
+		if (FLUX_MUTATION(SAME_LIFE))
+			ep->sessions[i].sid = i;
 	}
 	ep->n_free = n;
 	return flux_heap_init(&ep->timers, ep->mem, n);
@@ -52,7 +55,8 @@ void flux_table_fini(struct flux_endpoint *ep)
 		flux_heap_fini(&ep->timers);
 	flux_mem_give(ep->mem, ep->sessions, ep->cfg.max_sessions, sizeof(*ep->sessions));
 	flux_mem_give(ep->mem, ep->free_sessions, ep->cfg.max_sessions, sizeof(*ep->free_sessions));
-	flux_mem_give(ep->mem, ep->peers, (size_t)ep->peers_mask + 1, sizeof(struct flux_session *));
+	if (!FLUX_MUTATION(LEAK_MEMORY))
+		flux_mem_give(ep->mem, ep->peers, (size_t)ep->peers_mask + 1, sizeof(struct flux_session *));
 }
 
 static struct flux_session **bucket(const struct flux_endpoint *ep, const struct flux_addr *peer)
@@ -105,6 +109,8 @@ struct flux_session *flux_table_add(struct flux_endpoint *ep, const struct flux_
 	s->state = state;
 	s->control_next = 1;
 	s->first_tx = ep->cfg.first_seq ? ep->cfg.first_seq : (flux_rng_u32(&ep->rng) >> 1 | 1);
+	if (FLUX_MUTATION(SAME_LIFE))
+		s->first_tx = 1000;
 	s->window = window_share(ep);
 	s->max_datagram = ep->cfg.max_datagram;
 	s->idle_timeout = ep->cfg.idle_timeout;

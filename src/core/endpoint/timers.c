@@ -2,13 +2,14 @@
 /* What a session does when time has passed, and when that is next (protocol 4.1). */
 #include "core/endpoint/endpoint.h"
 
-#define HALF_LIFE   FLUX_S(3)
-#define GRACE_MIN   FLUX_MS(100)
-#define PING_MIN    FLUX_MS(100)
-#define PING_MAX    FLUX_S(5)
-#define CONFIRM_MIN FLUX_MS(20)
-#define CONFIRM_MAX FLUX_MS(500)
-#define BUSY_TOMB   FLUX_MS(10)
+#define HALF_LIFE     FLUX_S(3)
+#define GRACE_MIN     FLUX_MS(100)
+#define PING_MIN      FLUX_MS(100)
+#define FIRST_SAMPLES 8
+#define PING_MAX      FLUX_S(5)
+#define CONFIRM_MIN   FLUX_MS(20)
+#define CONFIRM_MAX   FLUX_MS(500)
+#define BUSY_TOMB     FLUX_MS(10)
 
 /* PINGs keep quiet sessions alive, and measure the path for an end that gets no FEEDBACK. */
 flux_ts flux_session_ping_time(const struct flux_session *s)
@@ -22,8 +23,9 @@ flux_ts flux_session_ping_time(const struct flux_session *s)
 		return flux_ts_add(s->t_ping, flux_ts_clamp(2 * flux_rtt_rto(&s->rtt), CONFIRM_MIN, CONFIRM_MAX));
 	if (s->rx.t_echo <= s->rtt.t_sample)
 		return keep;
-	if (!flux_rtt_known(&s->rtt))
-		interval = PING_MIN;
+	/* The first samples come quickly, so that the variance is that of the path and not of our ignorance. */
+	if (s->rtt.samples < FIRST_SAMPLES)
+		interval = flux_rtt_known(&s->rtt) ? flux_ts_max(s->rtt.srtt, PING_MIN) : PING_MIN;
 	return flux_ts_min(keep, flux_ts_add(flux_ts_max(s->rtt.t_sample, s->t_ping), interval));
 }
 
@@ -125,7 +127,8 @@ static flux_ts up_time(const struct flux_endpoint *ep, const struct flux_session
 	if (!sending)
 		return t;
 	t = flux_ts_min(t, flux_session_ping_time(s));
-	t = flux_ts_min(t, flux_rxstream_deadline(&s->rx, ep->now, &s->rtt));
+	if (!s->feedback_queued)
+		t = flux_ts_min(t, flux_rxstream_deadline(&s->rx, ep->now, &s->rtt));
 	return flux_ts_min(t, flux_txstream_deadline(&s->tx));
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/mutation.h"
 #include "core/endpoint/endpoint.h"
 
 #define QUANTUM 16u /* datagrams a session shows before the next one has its turn */
@@ -119,7 +120,8 @@ static void show_data(struct flux_endpoint *ep, struct flux_session *s, struct f
 		return;
 	/* The image stays as it is; the repair has a header of its own. */
 	memcpy(op->head, image, FLUX_HEADER_LEN);
-	op->head[1] |= FLUX_RTX_BIT;
+	op->head[1] |= FLUX_MUTATION(NO_RTX_BIT) ? 0 : FLUX_RTX_BIT;
+	op->head[12] ^= (uint8_t)FLUX_MUTATION(NEW_STAMP);
 	tx->head = op->head;
 	tx->head_len = FLUX_HEADER_LEN;
 	tx->body = image + FLUX_HEADER_LEN;
@@ -139,7 +141,7 @@ static bool show_session(struct flux_endpoint *ep, struct flux_session *s)
 
 	if (!may_send_data(s))
 		return false;
-	if (s->scan_peek != ep->peeks)
+	if (s->scan_peek != ep->peeks || FLUX_MUTATION(SHOW_TWICE))
 		flux_txstream_scan(&s->tx, &s->scan);
 	s->scan_peek = ep->peeks;
 	for (uint32_t n = 0; n < QUANTUM && ep->n_out < FLUX_PEEK_MAX; n++) {
@@ -217,10 +219,16 @@ static void commit_one(struct flux_endpoint *ep, struct flux_op *op)
 	ep->n_lent++;
 	ep->stats.tx_datagrams++;
 	ep->stats.tx_bytes += op->len;
-	if (op->image != FLUX_POOL_NONE)
+	if (op->image != FLUX_POOL_NONE) {
 		ep->control_head++;
+		flux_op_image(ep, op)[20] ^= (uint8_t)FLUX_MUTATION(SCRIBBLE);
+	}
 	if (op->kind == FLUX_OP_CLOSE)
 		flux_session_tell_closed(ep, s);
+	if (op->kind == FLUX_OP_FEEDBACK) {
+		s->feedback_queued = false;
+		flux_session_touch(ep, s);
+	}
 	if (op->seq == NO_SEQ)
 		return;
 	if (s->open && op->seq >= s->tx.win.una)

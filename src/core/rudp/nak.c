@@ -6,6 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/mem.h"
+#include "core/base/mutation.h"
 #include "core/base/time.h"
 
 #define WAIT_MAX FLUX_S(1)
@@ -87,7 +88,9 @@ static flux_ts level_wait(uint32_t level, const struct flux_rtt *rtt, const stru
 	flux_ts wait = flux_rtt_late(rtt), most = flux_ts_min(8 * wait, WAIT_MAX);
 
 	if (level == 0)
-		return reorder->wait;
+		return FLUX_MUTATION(ASK_AT_ONCE) ? 0 : reorder->wait;
+	if (FLUX_MUTATION(ASK_AGAIN))
+		return FLUX_US(10);
 	for (; level > 3; level--)
 		wait += wait / 2;
 	return flux_ts_min(wait, flux_ts_max(most, FLUX_MS(1)));
@@ -166,7 +169,7 @@ uint8_t flux_nak_collect(struct flux_nak *nak, struct flux_rxwin *w, flux_ts now
 		ranges[n] = (struct flux_range){ .first = seq };
 		for (; seq < w->high && flux_bitring_test(&nak->due, seq); seq++)
 			flux_bitring_clear(&nak->due, seq);
-		ranges[n].count = seq - ranges[n].first;
+		ranges[n].count = seq - ranges[n].first + (FLUX_MUTATION(ASK_TOO_MUCH) && seq < w->high);
 		n++;
 	}
 	if (n)

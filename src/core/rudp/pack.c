@@ -5,6 +5,7 @@
 #include <flux/error.h>
 
 #include "core/base/bits.h"
+#include "core/base/mutation.h"
 #include "core/rudp/txstream.h"
 #include "core/wire/record.h"
 
@@ -53,7 +54,7 @@ int flux_txstream_publish(struct flux_txstream *w, uint32_t len)
 	header = flux_record_put_header(at, FLUX_REC_WHOLE, len, 0);
 	if (header != claimed_header) /* a long claim that became short: rare */
 		memmove(at + header, at + claimed_header, len);
-	flux_txwin_extend(&w->win, header + len, 1);
+	flux_txwin_extend(&w->win, FLUX_MUTATION(FORGET_MESSAGE) && w->messages == 40 ? 0 : header + len, 1);
 	w->claimed = false;
 	w->messages++;
 	return 0;

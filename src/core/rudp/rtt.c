@@ -45,6 +45,7 @@ void flux_rtt_sample(struct flux_rtt *rtt, flux_ts now, int32_t us)
 		rtt->srtt += r / 8 - rtt->srtt / 8;
 	}
 	rtt->t_sample = flux_ts_max(now, 1);
+	rtt->samples++;
 	note_min(rtt, now, r);
 }
 

@@ -13,6 +13,7 @@ struct flux_rtt {
 	flux_ts min[2];      /* of this 10 s period and of the one before */
 	flux_ts period_end;
 	flux_ts t_sample; /* when the last sample came; 0: none yet */
+	uint32_t samples; /* how many there were */
 };
 
 /* Before any sample srtt is 100 ms and rttvar 50 ms. */

@@ -5,6 +5,7 @@
 #include <flux/error.h>
 
 #include "core/base/bits.h"
+#include "core/base/mutation.h"
 #include "core/base/time.h"
 
 #define FEEDBACK_BYTES (128u * 1024u)
@@ -140,6 +141,8 @@ bool flux_rxstream_sync(struct flux_rxstream *r, flux_ts now, struct flux_rtt *r
 	}
 	if (sync->floor > w->ack)
 		skip(r, now, w->ack, sync->floor);
+	if (FLUX_MUTATION(GIVE_UP))
+		skip(r, now, w->ack, sync->next);
 	for (uint32_t i = 0; kind == FLUX_SYNC_SKIPPED && i < sync->n; i++)
 		skip(r, now, ranges[i].first, ranges[i].first + ranges[i].count);
 	r->wanted = r->wanted || (sync->flags & FLUX_SYNC_WANT_FEEDBACK);
@@ -192,8 +195,9 @@ void flux_rxstream_build_feedback(struct flux_rxstream *r, flux_ts now, const st
 	plan_repeats(r, now, rtt, must_reopen(r));
 	r->limit = flux_max_u64(r->limit, w->consumed + w->window);
 	fb->n = flux_nak_collect(&r->nak, w, now, rtt, &r->reorder, r->received, fb->ranges);
-	fb->ack = w->ack;
-	fb->window = (uint32_t)(r->limit - w->ack);
+	fb->ack = w->ack + (FLUX_MUTATION(ACK_AHEAD) && w->ack < w->high) -
+		  (FLUX_MUTATION(ACK_BACK) && r->feedbacks % 8 == 7);
+	fb->window = (uint32_t)(r->limit - w->ack) / (FLUX_MUTATION(WINDOW_BACK) && r->feedbacks % 8 == 7 ? 2 : 1);
 	fb->high = (uint32_t)w->high;
 	fb->rx_bytes = r->rx_bytes;
 	fb->lost = (uint32_t)r->nak.lost;

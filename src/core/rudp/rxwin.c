@@ -8,6 +8,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/mem.h"
+#include "core/base/mutation.h"
 
 int flux_rxwin_init(struct flux_rxwin *w, const struct flux_mem *mem, struct flux_pool *pool,
 		    uint64_t first_seq, uint32_t size, uint32_t window)
@@ -107,7 +108,8 @@ void flux_rxwin_release(struct flux_rxwin *w, uint64_t seq)
 		struct flux_rx_slot *slot = flux_rxwin_slot(w, w->consumed);
 
 		if (slot->state == FLUX_RX_PRESENT) {
-			give_buffer(w, slot->buf);
+			if (!FLUX_MUTATION(LEAK_BUFFER))
+				give_buffer(w, slot->buf);
 			w->present--;
 		}
 		slot->state = FLUX_RX_EMPTY;

@@ -6,6 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/mem.h"
+#include "core/base/mutation.h"
 #include "core/base/seq.h"
 #include "core/base/time.h"
 #include "core/wire/packet.h"
@@ -61,7 +62,8 @@ static bool has_unsent(const struct flux_txstream *w)
 /* Whether an answer is awaited: heartbeats go on while it is. */
 static bool waiting(const struct flux_txstream *w)
 {
-	return w->win.una < w->win.next || has_unsent(w) || (w->finished && !w->confirmed);
+	return w->win.una < w->win.next || has_unsent(w) || (w->finished && !w->confirmed) ||
+	       FLUX_MUTATION(SYNC_FOR_EVER);
 }
 
 /* The path as the breaker sees it. Without a rate of its own it halves a whole queue each round trip. */
@@ -95,6 +97,8 @@ static void on_nak(struct flux_txstream *w, flux_ts now, flux_ts hold, uint64_t 
 {
 	struct flux_tx_slot *slot = flux_txwin_slot(&w->win, seq);
 
+	if (FLUX_MUTATION(SKIP_HOLD))
+		hold = 0;
 	if (flux_ts_since(now, slot->t_last) < hold || flux_bitring_test(&w->rtx, seq))
 		return;
 	flux_breaker_lost(&w->breaker, slot->t_last);
@@ -111,6 +115,8 @@ static void on_ack(struct flux_txstream *w, uint64_t ack, uint64_t high)
 		return;
 	for (uint64_t s = win->una; w->rtx.count && s < ack; s++)
 		flux_bitring_clear(&w->rtx, s);
+	if (FLUX_MUTATION(FREE_EARLY) && ack < win->next)
+		ack++;
 	w->acked_messages += flux_txwin_ack(win, ack);
 	if (win->una == win->next)
 		w->arrived = w->tx_cum;
@@ -139,10 +145,12 @@ bool flux_txstream_on_feedback(struct flux_txstream *w, flux_ts now, const struc
 	w->naks += fb->n > 0;
 	on_ack(w, fb->ack, high);
 	on_echo(w, fb);
-	w->limit = flux_max_u64(w->limit, fb->ack + fb->window);
+	w->limit = flux_max_u64(w->limit, fb->ack + fb->window + (FLUX_MUTATION(IGNORE_LIMIT) ? 64 : 0));
 	for (uint32_t i = 0; i < fb->n; i++) {
 		uint64_t s = flux_max_u64(ranges[i].first, w->win.una);
 
+		if (FLUX_MUTATION(RESEND_NEIGHBOUR) && ranges[i].first + ranges[i].count < high)
+			ranges[i].count++;
 		for (; s < ranges[i].first + ranges[i].count; s++)
 			on_nak(w, now, flux_rtt_hold(rtt), s);
 	}
@@ -171,9 +179,9 @@ static bool admit(const struct flux_txstream *w, struct flux_tx_scan *scan, flux
 {
 	uint32_t len = flux_txwin_slot(&w->win, seq)->len;
 
-	if (!flux_pace_ready(&scan->pace, now))
+	if (!flux_pace_ready(&scan->pace, now) && !FLUX_MUTATION(IGNORE_RATE))
 		return false;
-	if (scan->inflight && scan->inflight + len > w->cwnd)
+	if (scan->inflight && scan->inflight + len > w->cwnd && !FLUX_MUTATION(IGNORE_CWND))
 		return false;
 	flux_pace_sent(&scan->pace, now, len);
 	scan->inflight += len;
@@ -295,7 +303,7 @@ flux_ts flux_txstream_deadline(const struct flux_txstream *w)
 
 uint64_t flux_txstream_undelivered(const struct flux_txstream *w)
 {
-	return w->messages - w->acked_messages;
+	return FLUX_MUTATION(UNDELIVERED_ZERO) ? 0 : w->messages - w->acked_messages;
 }
 
 const char *flux_txstream_check(const struct flux_txstream *w)

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/base/crc32c.h"
 #include "core/wire/control.h"
-#include "core/wire/crc32c.h"
 #include "core/wire/cursor.h"
 
 #define HELLO_HAS_COOKIE     1u

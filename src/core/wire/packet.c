@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
-#include "core/wire/crc32c.h"
+#include "core/base/crc32c.h"
 
 #define VERSION_MASK 0x07u
 #define TYPE_MASK    0x0fu

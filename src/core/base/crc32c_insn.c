@@ -3,7 +3,7 @@
  * CRC32C by the processor's own instruction: SSE4.2 on x86-64, asked of cpuid at run time; on
  * aarch64 only where the compiler may assume it, since asking there needs the C library.
  */
-#include "core/wire/crc32c.h"
+#include "core/base/crc32c.h"
 
 #include "core/base/bytes.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CRC32C by the best way that this build and processor have; each way has a file of its own. */
-#include "core/wire/crc32c.h"
+#include "core/base/crc32c.h"
 
 /*
  * Chosen at the first use. Any number of threads may choose at once: all store the same

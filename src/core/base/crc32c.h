@@ -3,8 +3,8 @@
  * CRC32C (Castagnoli), by ISA-L when built with it, else by the processor's instruction or a
  * table.
  */
-#ifndef FLUX_CORE_WIRE_CRC32C_H
-#define FLUX_CORE_WIRE_CRC32C_H
+#ifndef FLUX_CORE_BASE_CRC32C_H
+#define FLUX_CORE_BASE_CRC32C_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CRC32C for any machine: eight bytes a step through eight constant tables. */
-#include "core/wire/crc32c.h"
+#include "core/base/crc32c.h"
 
 #include "core/base/bytes.h"
 

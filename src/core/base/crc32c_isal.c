@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CRC32C by ISA-L, which folds by carry-less multiplication where the processor can. */
-#include "core/wire/crc32c.h"
+#include "core/base/crc32c.h"
 
 #ifdef HAVE_ISAL
 
