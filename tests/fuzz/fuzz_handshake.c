@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "core/wire/crc32c.h"
+#include "core/base/crc32c.h"
 #include "core/wire/handshake.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/crc32c.h"
 #include "core/endpoint/check.h"
-#include "core/wire/crc32c.h"
 #include "tests/sim/oracle_flow.h"
 
 /* A question that was asked: who, under which id and nonce. */

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "core/base/crc32c.h"
 #include "core/base/siphash.h"
-#include "core/wire/crc32c.h"
 
 static const struct {
 	size_t len;

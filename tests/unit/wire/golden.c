@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/crc32c.h"
 #include "core/wire/control.h"
-#include "core/wire/crc32c.h"
 #include "core/wire/handshake.h"
 #include "core/wire/packet.h"
 #include "core/wire/record.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/wire/crc32c.h"
+#include "core/base/crc32c.h"
 #include "core/wire/handshake.h"
 
 #define NONCE 0x8877665544332211u

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
+#include "core/base/crc32c.h"
 #include "core/base/rng.h"
-#include "core/wire/crc32c.h"
 #include "core/wire/packet.h"
 
 static void first_byte(void **state)

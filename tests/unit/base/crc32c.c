@@ -7,8 +7,8 @@
 
 #include <string.h>
 
+#include "core/base/crc32c.h"
 #include "core/base/rng.h"
-#include "core/wire/crc32c.h"
 
 /* A bit at a time, as the definition has it. */
 static uint32_t by_definition(uint32_t crc, const uint8_t *p, size_t len)
