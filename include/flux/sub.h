@@ -36,7 +36,8 @@ struct flux_sub_cfg {
 	}
 
 /**
- * Subscribe. Messages that arrived before wait for the first subscription.
+ * Subscribe. Messages that arrived before wait for the first subscription, and with them the session's
+ * EOS and CLOSED.
  *
  * @param sub  [out] set only on success; ends with flux_sub_close(), or with its binding.
  * @param sid  one session, or 0: every session that has no subscription of its own.
