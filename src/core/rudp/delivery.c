@@ -132,6 +132,16 @@ static void pass_to(struct flux_delivery *d, struct flux_rxwin *w, struct flux_d
 	flux_rxwin_release(w, pos.seq);
 }
 
+static const uint8_t *body_of(const struct flux_rx_slot *slot)
+{
+	return slot->data + FLUX_HEADER_LEN;
+}
+
+static uint32_t body_len(const struct flux_rx_slot *slot)
+{
+	return slot->len - FLUX_HEADER_LEN - FLUX_TRAILER_LEN;
+}
+
 /* The next record at *pos, stepping over the ends of datagrams; false: there is none yet. */
 static bool next_record(struct flux_delivery *d, const struct flux_rxwin *w, struct flux_delivery_pos *pos,
 			struct flux_record *rec)
@@ -142,8 +152,7 @@ static bool next_record(struct flux_delivery *d, const struct flux_rxwin *w, str
 
 		if (slot->state != FLUX_RX_PRESENT)
 			return false;
-		result = flux_record_next(slot->data + FLUX_HEADER_LEN,
-					  slot->len - FLUX_HEADER_LEN - FLUX_TRAILER_LEN, &pos->off, rec);
+		result = flux_record_next(body_of(slot), body_len(slot), &pos->off, rec);
 		if (result == FLUX_RECORD_OK)
 			return true;
 		if (result == FLUX_RECORD_BAD) {
@@ -155,6 +164,20 @@ static bool next_record(struct flux_delivery *d, const struct flux_rxwin *w, str
 	return false;
 }
 
+/* Where *pos stands at the end of a datagram, step to the next one: its room is free, then. */
+static void pass_ends(const struct flux_rxwin *w, struct flux_delivery_pos *pos)
+{
+	for (; pos->seq < w->ack; *pos = (struct flux_delivery_pos){ .seq = pos->seq + 1 }) {
+		const struct flux_rx_slot *slot = flux_rxwin_slot(w, pos->seq);
+		struct flux_record rec;
+		uint32_t off = pos->off;
+
+		if (slot->state != FLUX_RX_PRESENT ||
+		    flux_record_next(body_of(slot), body_len(slot), &off, &rec) != FLUX_RECORD_END)
+			return;
+	}
+}
+
 /* Pass what is no message, up to the first message. Returns 1 if msgs[0] was set. */
 static uint32_t read_first(struct flux_delivery *d, struct flux_rxwin *w, struct flux_msg *msgs)
 {
@@ -164,8 +187,10 @@ static uint32_t read_first(struct flux_delivery *d, struct flux_rxwin *w, struct
 	while (!d->broken && next_record(d, w, &pos, &rec)) {
 		if (take_first(d, pos.seq, &rec, msgs)) {
 			d->ahead = pos;
-			if (d->complete) /* it lies in our own memory: its datagrams may go */
+			if (d->complete) { /* it lies in our own memory: its datagrams may go */
+				pass_ends(w, &pos);
 				pass_to(d, w, pos);
+			}
 			return 1;
 		}
 		pass_to(d, w, pos);
@@ -213,16 +238,18 @@ void flux_delivery_release(struct flux_delivery *d, struct flux_rxwin *w, uint32
 	d->messages += n;
 	if (FLUX_MUTATION(DELIVER_TWICE) && d->messages % 64 > 60)
 		return;
+	d->n_read -= n;
 	if (d->complete) {
 		d->complete = false;
-	} else if (n == d->n_read) {
-		pass_to(d, w, d->ahead);
-	} else {
-		for (uint32_t i = 0; i < n && next_record(d, w, &pos, &rec); i++)
-			;
-		pass_to(d, w, pos);
+		return;
 	}
-	d->n_read -= n;
+	if (!d->n_read)
+		pos = d->ahead;
+	else
+		for (; n > 0 && next_record(d, w, &pos, &rec); n--)
+			;
+	pass_ends(w, &pos);
+	pass_to(d, w, pos);
 }
 
 bool flux_delivery_ready(const struct flux_delivery *d, const struct flux_rxwin *w)
