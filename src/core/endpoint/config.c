@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/cfg.h"
 #include "core/base/text.h"
 #include "core/endpoint/endpoint.h"
 
 #define WHY_BYTES     128u
 #define QUEUE_DEFAULT (2u << 20)
+#define FIRST_SEQ_MAX ((1ull << 62) - 1) /* protocol 2.11 */
 
 static int refuse(char *why, const char *name, uint64_t lo, uint64_t hi)
 {
@@ -22,30 +24,26 @@ static int refuse(char *why, const char *name, uint64_t lo, uint64_t hi)
 	return FLUX_EINVAL;
 }
 
-static int refuse_null(char *why)
+int flux_endpoint_cfg_fail(char *why, int code, const char *words)
 {
 	struct flux_text t;
 
 	flux_text_init(&t, why, why ? WHY_BYTES : 0);
-	flux_text_str(&t, "mem must not be NULL: use &flux_mem_libc");
-	return FLUX_EINVAL;
+	flux_text_str(&t, words);
+	return code;
 }
 
 /* Copy as much as both know; a longer one must have nothing in its tail. */
 static int copy_sized(struct flux_endpoint_cfg *out, const struct flux_endpoint_cfg *cfg, char *why)
 {
-	const uint8_t *bytes = (const uint8_t *)cfg;
+	int rc;
 
-	if (cfg->size < offsetof(struct flux_endpoint_cfg, seed))
-		return refuse(why, "size (use FLUX_ENDPOINT_CFG_INIT)",
-			      offsetof(struct flux_endpoint_cfg, seed), UINT32_MAX);
-	for (uint32_t i = sizeof(*out); i < cfg->size; i++)
-		if (bytes[i])
-			return FLUX_E2BIG;
 	memset(out, 0, sizeof(*out));
-	memcpy(out, cfg, flux_min_u32(cfg->size, sizeof(*out)));
+	rc = flux_cfg_copy(out, sizeof(*out), cfg);
 	out->size = sizeof(*out);
-	return 0;
+	if (rc == FLUX_E2BIG)
+		return flux_endpoint_cfg_fail(why, rc, "size: members that this library does not know are not 0");
+	return rc ? flux_endpoint_cfg_fail(why, rc, "size is not set: use FLUX_ENDPOINT_CFG_INIT") : 0;
 }
 
 static void default_u32(uint32_t *v, uint32_t def)
@@ -87,7 +85,7 @@ int flux_endpoint_cfg_resolve(struct flux_endpoint_cfg *out, const struct flux_e
 		return rc;
 	fill_defaults(out);
 	if (!out->mem)
-		return refuse_null(why);
+		return flux_endpoint_cfg_fail(why, FLUX_EINVAL, "mem must not be NULL: use &flux_mem_libc");
 	rc = check_u64(why, "accept", out->accept, 0, 1);
 	if (!rc)
 		rc = check_u64(why, "max_sessions", out->max_sessions, 1, 65536);
@@ -107,5 +105,7 @@ int flux_endpoint_cfg_resolve(struct flux_endpoint_cfg *out, const struct flux_e
 		rc = check_u64(why, "idle_timeout (ns)", out->idle_timeout, FLUX_MS(500), FLUX_S(600));
 	if (!rc)
 		rc = check_u64(why, "granularity (ns)", out->granularity, 0, FLUX_S(1));
+	if (!rc)
+		rc = check_u64(why, "first_seq", out->first_seq, 0, FIRST_SEQ_MAX);
 	return rc;
 }

@@ -34,6 +34,11 @@ static void init_secrets(struct flux_endpoint *ep)
 		ep->cfg.boot_id = flux_rng_u64(&ep->rng);
 }
 
+static int no_memory(char *why)
+{
+	return flux_endpoint_cfg_fail(why, FLUX_ENOMEM, "the allocator refused: lower max_sessions or rx_pool");
+}
+
 int flux_endpoint_create(struct flux_endpoint **out, const struct flux_endpoint_cfg *cfg, char *why)
 {
 	struct flux_endpoint_cfg full;
@@ -44,7 +49,7 @@ int flux_endpoint_create(struct flux_endpoint **out, const struct flux_endpoint_
 		return rc;
 	ep = flux_mem_take_zeroed(full.mem, 1, sizeof(*ep));
 	if (!ep)
-		return FLUX_ENOMEM;
+		return no_memory(why);
 	ep->cfg = full;
 	ep->mem = full.mem;
 	init_ops(ep);
@@ -59,7 +64,7 @@ int flux_endpoint_create(struct flux_endpoint **out, const struct flux_endpoint_
 		rc = flux_pool_init(&ep->images, ep->mem, FLUX_IMAGES, FLUX_IMAGE_BYTES);
 	if (rc) {
 		flux_endpoint_destroy(ep);
-		return rc;
+		return no_memory(why);
 	}
 	ep->rx_pool.owed = full.max_sessions; /* one slot each, whatever the others hold */
 	*out = ep;
@@ -117,6 +122,11 @@ int flux_endpoint_fail(struct flux_endpoint *ep, int code, const char *what, uin
 	flux_text_u64(&t, limit);
 	flux_text_str(&t, remedy);
 	return code;
+}
+
+int flux_endpoint_fail_closed(struct flux_endpoint *ep, flux_sid sid)
+{
+	return flux_endpoint_fail(ep, FLUX_ECLOSED, "session ", sid, " is closing, closed or unknown");
 }
 
 const char *flux_endpoint_detail(const struct flux_endpoint *ep)

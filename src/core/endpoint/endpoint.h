@@ -185,10 +185,14 @@ flux_ts flux_endpoint_clock(struct flux_endpoint *ep, flux_ts now);
 /* Set the detail text from pieces, ended by NULL; returns `code`. */
 int flux_endpoint_fail(struct flux_endpoint *ep, int code, const char *what, uint64_t limit,
 		       const char *remedy);
+/* The same for a session that is no more, or never was: FLUX_ECLOSED. */
+int flux_endpoint_fail_closed(struct flux_endpoint *ep, flux_sid sid);
 
 /* config.c */
 /* Check the members, fill in defaults; as flux_endpoint_create(). */
 int flux_endpoint_cfg_resolve(struct flux_endpoint_cfg *out, const struct flux_endpoint_cfg *cfg, char *why);
+/* Write the words to `why`, if there is one; returns `code`. */
+int flux_endpoint_cfg_fail(char *why, int code, const char *words);
 
 /* table.c */
 int flux_table_init(struct flux_endpoint *ep);

@@ -11,7 +11,7 @@ static struct flux_session *sendable(struct flux_endpoint *ep, flux_sid sid, int
 
 	*rc = 0;
 	if (!s || s->state > FLUX_S_UP) {
-		*rc = flux_endpoint_fail(ep, FLUX_ECLOSED, "session ", sid, " is closing, closed or unknown");
+		*rc = flux_endpoint_fail_closed(ep, sid);
 		return NULL;
 	}
 	if (s->state < FLUX_S_UP) {

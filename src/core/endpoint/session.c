@@ -211,7 +211,7 @@ int flux_session_close(struct flux_endpoint *ep, flux_ts now, flux_sid sid, flux
 
 	now = flux_endpoint_clock(ep, now);
 	if (!s || s->state >= FLUX_S_CLOSING)
-		return FLUX_ECLOSED;
+		return flux_endpoint_fail_closed(ep, sid);
 	if (s->state < FLUX_S_UP) {
 		flux_session_end(ep, s, 0, 0, FLUX_CODE_OK, "");
 		return 0;
@@ -229,7 +229,7 @@ int flux_session_abort(struct flux_endpoint *ep, flux_ts now, flux_sid sid, uint
 
 	flux_endpoint_clock(ep, now);
 	if (!s || s->state >= FLUX_S_CLOSING)
-		return FLUX_ECLOSED;
+		return flux_endpoint_fail_closed(ep, sid);
 	s->end.drop_unread = true;
 	flux_session_end(ep, s, FLUX_EABORTED, s->state < FLUX_S_UP ? 0 : FLUX_CLOSE_ABORT,
 			 (uint16_t)flux_min_u32(code, UINT16_MAX), text);

@@ -1,26 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Copying counters out, as much of them as the caller knows. */
-#include <string.h>
-
-#include "core/base/bits.h"
+#include "core/base/cfg.h"
 #include "core/endpoint/endpoint.h"
-
-/* Both structs start with their size. */
-static void copy_sized(void *out, const void *in, uint32_t size)
-{
-	uint32_t known;
-
-	memcpy(&known, out, sizeof(known));
-	memcpy((uint8_t *)out + sizeof(known), (const uint8_t *)in + sizeof(known),
-	       flux_max_u32(flux_min_u32(known, size), sizeof(known)) - sizeof(known));
-}
 
 void flux_endpoint_get_stats(const struct flux_endpoint *ep, struct flux_endpoint_stats *stats)
 {
 	struct flux_endpoint_stats now = ep->stats;
 
 	now.sessions = ep->cfg.max_sessions - ep->n_free;
-	copy_sized(stats, &now, sizeof(now));
+	flux_stats_copy(stats, &now, sizeof(now));
 }
 
 static void fill_tx(struct flux_session_stats *out, const struct flux_txstream *tx)
@@ -71,6 +59,6 @@ int flux_session_get_stats(const struct flux_endpoint *ep, flux_sid sid, struct 
 		now.rttvar = s->rtt.rttvar;
 		now.min_rtt = flux_rtt_min(&s->rtt);
 	}
-	copy_sized(stats, &now, sizeof(now));
+	flux_stats_copy(stats, &now, sizeof(now));
 	return 0;
 }
