@@ -7,6 +7,7 @@
 #define FLUX_LOOP_BATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -32,7 +33,7 @@ struct flux_rx_batch {
 	struct iovec iov[FLUX_RX_BATCH];
 	union flux_sockaddr from[FLUX_RX_BATCH];
 	_Alignas(struct cmsghdr) uint8_t control[FLUX_RX_BATCH][FLUX_RX_CONTROL];
-	_Alignas(64) uint8_t buffers[];
+	_Alignas(max_align_t) uint8_t buffers[];
 };
 
 /* NULL if the allocator refuses. */
