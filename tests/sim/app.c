@@ -316,6 +316,27 @@ static void bind_stream(struct sim_session *session, const struct flux_msg *msg)
 	session->tx = stream->back;
 }
 
+/* Is it at least a message of some other stream, for instance of an earlier life? */
+static bool is_of_another(const struct sim_session *session, const struct flux_msg *msg)
+{
+	for (const struct sim_stream *s = session->host->sim->streams; s; s = s->next)
+		for (uint64_t i = 0; s != session->rx && i < s->accepted && msg->len > 8; i++)
+			if (sim_stream_equal(s, i, msg->data, msg->len))
+				return true;
+	return false;
+}
+
+static void not_expected(const struct sim_session *session, const struct flux_msg *msg)
+{
+	const struct sim_stream *rx = session->rx;
+	bool stray = is_of_another(session, msg);
+
+	sim_violate(session->host->sim, stray ? SIM_OLD_LIFE : SIM_ORDER,
+		    "stream %" PRIu64 ": message %" PRIu64 " %s", rx->id, rx->delivered,
+		    stray ? "is of another stream" : rx->delivered < rx->accepted ? "is not what was sent" :
+										    "was never sent");
+}
+
 static void take(struct sim_session *session, const struct flux_msg *msg)
 {
 	struct sim *sim = session->host->sim;
@@ -327,12 +348,8 @@ static void take(struct sim_session *session, const struct flux_msg *msg)
 	session->read_since_pause++;
 	if (!rx || sim->violated)
 		return;
-	if (rx->delivered >= rx->accepted)
-		sim_violate(sim, SIM_ORDER, "stream %" PRIu64 ": message %" PRIu64 " was never sent", rx->id,
-			    rx->delivered);
-	else if (!sim_stream_equal(rx, rx->delivered, msg->data, msg->len))
-		sim_violate(sim, SIM_ORDER, "stream %" PRIu64 ": message %" PRIu64 " is not what was sent",
-			    rx->id, rx->delivered);
+	if (rx->delivered >= rx->accepted || !sim_stream_equal(rx, rx->delivered, msg->data, msg->len))
+		not_expected(session, msg);
 	else
 		rx->delivered_at[rx->delivered++] = sim->now;
 }

@@ -126,6 +126,7 @@ void sim_host_free(struct sim_host *host)
 		next = s->next;
 		free(s);
 	}
+	sim_memory_fini(&host->memory);
 	free(host);
 }
 

@@ -6,9 +6,33 @@
 #include <string.h>
 
 union block {
-	size_t bytes;
+	struct {
+		size_t bytes;
+		union block *next, *prev; /* the other blocks of this allocator */
+	};
 	max_align_t align;
 };
+
+static void link_block(struct sim_memory *memory, union block *block)
+{
+	union block *first = memory->first;
+
+	block->next = first;
+	block->prev = NULL;
+	if (first)
+		first->prev = block;
+	memory->first = block;
+}
+
+static void unlink_block(struct sim_memory *memory, union block *block)
+{
+	if (block->next)
+		block->next->prev = block->prev;
+	if (block->prev)
+		block->prev->next = block->next;
+	else
+		memory->first = block->next;
+}
 
 static void *memory_alloc(void *ctx, size_t bytes)
 {
@@ -22,6 +46,7 @@ static void *memory_alloc(void *ctx, size_t bytes)
 	if (!block)
 		return NULL;
 	block->bytes = bytes;
+	link_block(memory, block);
 	/* Nothing may rely on zeroed memory; untouched pages of large pools stay untouched. */
 	if (bytes <= 65536)
 		memset(block + 1, 0xA5, bytes);
@@ -41,7 +66,18 @@ static void memory_free(void *ctx, void *ptr, size_t bytes)
 		memory->wrong++;
 	memory->blocks--;
 	memory->bytes -= block->bytes;
+	unlink_block(memory, block);
 	free(block);
+}
+
+void sim_memory_fini(struct sim_memory *memory)
+{
+	while (memory->first) {
+		union block *block = memory->first;
+
+		unlink_block(memory, block);
+		free(block);
+	}
 }
 
 void sim_memory_init(struct sim_memory *memory)

@@ -12,9 +12,12 @@ struct sim_memory {
 	uint64_t peak;       /* most bytes ever held */
 	uint64_t calls;      /* successful and refused allocations */
 	uint64_t wrong;      /* frees with another size than was asked */
+	void *first;         /* of the blocks */
 	uint64_t refuse_at;  /* the call with this number (from 1) and all after it fail; 0: none */
 };
 
 void sim_memory_init(struct sim_memory *memory);
+/* Free what was not given back. */
+void sim_memory_fini(struct sim_memory *memory);
 
 #endif

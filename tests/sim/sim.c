@@ -174,6 +174,8 @@ bool sim_run(struct sim *sim, flux_ts time)
 
 static bool is_done(const struct sim *sim)
 {
+	if (sim->now < sim->not_before)
+		return false;
 	for (const struct sim_stream *s = sim->streams; s; s = s->next)
 		if (!s->abandoned && s->delivered < sim_stream_total(s))
 			return false;

@@ -64,6 +64,7 @@ struct sim {
 	struct sim_stream *streams;
 	uint64_t stream_count;
 	struct sim_oracle *oracle;
+	flux_ts not_before; /* sim_run_done() goes on until then at least */
 	uint64_t packets;
 	uint64_t trace_hash;  /* over time, ends and bytes of every packet sent */
 	FILE *trace;          /* NULL: no text */

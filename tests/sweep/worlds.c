@@ -383,6 +383,7 @@ static void furnish_restart(struct sim *sim, struct sim_pcg *chance)
 	sim_at(sim, lives, start_anew, victim, 0);
 	sim_at(sim, lives + 1, connect_anew, sim->hosts[0], 200);
 	sim_at(sim, lives + FLUX_MS(50), replay, sim, 0);
+	sim->not_before = lives + FLUX_MS(400);
 }
 
 /* The line goes dead for good: both ends must say so, in time. */
@@ -395,6 +396,7 @@ static void furnish_dead(struct sim *sim, struct sim_pcg *chance)
 
 	link.down[0] = (struct sim_window){ when, FLUX_NEVER };
 	out.interval = coin(chance) ? FLUX_MS(1) : 0;
+	out.burst = (uint32_t)sim_pcg_range(chance, 1, 4);
 	session = add_pair(sim, chance, &link, &out, &out);
 	session->app.may_time_out = sim->hosts[1]->app.may_time_out = true;
 	session->app.close_done = false;
