@@ -24,6 +24,7 @@ extern "C" {
 	X(FLUX_EBUSY, -EBUSY, "every slot is taken: raise the limit or close something first")   \
 	X(FLUX_ETIMEDOUT, -ETIMEDOUT, "nothing was heard from the peer within the time limit")   \
 	X(FLUX_EREFUSED, -ECONNREFUSED, "the peer refused")                                      \
+	X(FLUX_EBADMSG, -EBADMSG, "the message does not have its checksum")                      \
 	X(FLUX_EEXIST, -EEXIST, "a living process has it: attach, or choose another name")       \
 	X(FLUX_ENOSPC, -ENOSPC, "the file system has not the blocks that were asked for")        \
 	X(FLUX_EPERM, -EPERM, "the system refuses: a privilege or a higher limit is needed")     \

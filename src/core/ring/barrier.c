@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* What a reader may read: published, and released by the readers that it waits for. */
+#include "core/base/bits.h"
+#include "core/ring/ring.h"
+
+/* The lowest gate of the readers that we wait for; those that left hold nobody back. */
+static uint64_t ahead(const struct flux_ring_reader *reader)
+{
+	uint64_t low = FLUX_RING_OPEN;
+
+	for (uint64_t left = reader->after; left; left &= left - 1) {
+		const struct flux_ring_seat *seat = &reader->ring->readers[__builtin_ctzll(left)];
+
+		/* A2: what they did to the items; pairs with R2. */
+		low = flux_min_u64(low, __atomic_load_n(&seat->gate, __ATOMIC_ACQUIRE));
+	}
+	return low;
+}
+
+void flux_ring_gate(struct flux_ring_reader *reader)
+{
+	/* R2, as in the inline path. */
+	__atomic_store_n(reader->gate, reader->next, __ATOMIC_RELEASE);
+	if (reader->bell)
+		flux_ring_bell_(reader->ring, reader->bell);
+}
+
+/*
+ * Several producers: follow the words of published claims, and pass skips. `scan` is always at the
+ * start of a claim, `limit` may lie inside one.
+ */
+static uint64_t follow(struct flux_ring_reader *reader, uint64_t n, uint64_t bound)
+{
+	struct flux_ring *ring = reader->ring;
+
+	while (reader->scan < bound && reader->scan - reader->next < n) {
+		uint64_t seq = reader->scan;
+		/* A3: pairs with R3. */
+		uint64_t word = __atomic_load_n(&ring->words[seq & ring->mask], __ATOMIC_ACQUIRE);
+
+		if (!flux_ring_word_is(ring, word, seq))
+			break;
+		if (flux_ring_word_skips(ring, word)) {
+			if (seq != reader->next)
+				break;
+			reader->next = reader->limit = seq + flux_ring_word_n(ring, word);
+			reader->scan = reader->next;
+			flux_ring_gate(reader);
+			continue;
+		}
+		reader->scan += flux_ring_word_n(ring, word);
+	}
+	return flux_min_u64(reader->scan, bound);
+}
+
+/* Where the published items end: for the question whether a closed ring was read to its end. */
+static uint64_t tail(const struct flux_ring *ring)
+{
+	const uint64_t *word = flux_ring_is(ring, FLUX_RING_MULTI) ? &ring->head->claimed : &ring->head->cursor;
+
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t ready(struct flux_ring_reader *reader, uint64_t n)
+{
+	struct flux_ring *ring = reader->ring;
+	uint64_t bound;
+
+	if (flux_ring_is(ring, FLUX_RING_SHARE))
+		return flux_ring_share_take(reader, n);
+	bound = reader->after ? ahead(reader) : FLUX_RING_OPEN;
+	if (flux_ring_is(ring, FLUX_RING_MULTI))
+		return follow(reader, n, bound);
+	/* A1: pairs with R1. */
+	if (bound == FLUX_RING_OPEN)
+		bound = __atomic_load_n(&ring->head->cursor, __ATOMIC_ACQUIRE);
+	reader->scan = bound;
+	return bound;
+}
+
+int flux_ring_refresh(struct flux_ring_reader *reader, uint64_t n)
+{
+	struct flux_ring *ring = reader->ring;
+	bool closed = flux_ring_is_closed(ring); /* before the look at the cursor */
+	uint64_t end = ready(reader, n ? n : 1);
+
+	if (end > reader->next) {
+		reader->limit = end;
+		return (int)(end - reader->next);
+	}
+	if (!closed)
+		return 0;
+	/* A reader after others goes on until they have passed on everything. */
+	return reader->after && reader->next < tail(ring) ? 0 : FLUX_ECLOSED;
+}
+
+int flux_ring_peek_slow_(struct flux_ring_reader *reader, uint32_t n)
+{
+	struct flux_ring *ring = reader->ring;
+	uint64_t end;
+	int rc;
+
+	if (reader->flags & FLUX_READER_LOSSY)
+		return FLUX_ENOTSUP;
+	if (flux_ring_is(ring, FLUX_RING_RECORDS))
+		return FLUX_EINVAL;
+	rc = flux_ring_refresh(reader, n);
+	if (rc <= 0 || !flux_ring_is(ring, FLUX_RING_SUMS))
+		return rc;
+	end = reader->limit;
+	reader->limit = reader->next;
+	return flux_ring_sums_verify(reader, n, end);
+}
+
+void flux_ring_release_slow_(struct flux_ring_reader *reader)
+{
+	flux_ring_share_release(reader);
+}
+
+int flux_ring_copy(struct flux_ring_reader *reader, uint32_t n, void *items, uint64_t *missed)
+{
+	struct flux_ring_span span;
+	int rc;
+
+	if (reader->flags & FLUX_READER_LOSSY)
+		return flux_ring_lossy_copy(reader, n, items, missed);
+	rc = flux_ring_peek(reader, n, &span);
+	if (rc < 0)
+		return rc;
+	*missed = 0;
+	if (rc > 0) {
+		memcpy(items, span.at[0], (size_t)span.n[0] * reader->slot);
+		memcpy((uint8_t *)items + (size_t)span.n[0] * reader->slot, span.at[1],
+		       (size_t)span.n[1] * reader->slot);
+		(void)flux_ring_release(reader, (uint32_t)rc);
+	}
+	return rc;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* Doorbells: nobody is called while nobody sleeps, and no sleeper is forgotten. */
+#include "core/ring/ring.h"
+
+uint32_t flux_ring_arm(struct flux_ring_bell *bell)
+{
+	/* R12: the bit in bell->fds before the mark; pairs with A12. */
+	uint32_t word = __atomic_fetch_or(&bell->word, 1, __ATOMIC_RELEASE) | 1;
+
+	/*
+	 * B2: between the mark and the second look of the one who goes to sleep; pairs with B1, between
+	 * the other side's store and its look at the mark. One of the two sees the other.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return word;
+}
+
+static void ring_fds(struct flux_ring *ring, struct flux_ring_bell *bell, uint32_t side)
+{
+	uint64_t mask = __atomic_exchange_n(&bell->fds[side], 0, __ATOMIC_ACQUIRE);
+
+	for (; mask; mask &= mask - 1) {
+		int32_t fd = __atomic_load_n(&ring->fds[side][__builtin_ctzll(mask)], __ATOMIC_RELAXED);
+
+		if (fd)
+			ring->wait->fd_ring(ring->wait->ctx, fd - 1);
+	}
+}
+
+void flux_ring_wake_(struct flux_ring *ring, struct flux_ring_bell *bell)
+{
+	uint32_t word = __atomic_load_n(&bell->word, __ATOMIC_RELAXED);
+
+	do {
+		if (!(word & 1))
+			return; /* another one wakes them */
+				/* A12: pairs with R12. */
+	} while (!__atomic_compare_exchange_n(&bell->word, &word, word + 1, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	if (!ring->wait)
+		return;
+	ring->wait->wake(ring->wait->ctx, &bell->word, flux_ring_is(ring, FLUX_RING_PROCESSES));
+	ring_fds(ring, bell, SIDE_READERS);
+	ring_fds(ring, bell, SIDE_WRITERS);
+}
+
+void flux_ring_wake_all(struct flux_ring *ring, struct flux_ring_bell *bell)
+{
+	__atomic_fetch_or(&bell->word, 1, __ATOMIC_SEQ_CST);
+	flux_ring_wake_(ring, bell);
+}
+
+void flux_ring_close(struct flux_ring *ring)
+{
+	/* R9: pairs with A9 in room.c. */
+	__atomic_store_n(&ring->head->closed, 1, __ATOMIC_RELEASE);
+	flux_ring_wake_all(ring, &ring->head->data);
+	flux_ring_wake_all(ring, &ring->head->room);
+}

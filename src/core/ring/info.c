@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking at a ring that others use: fill level, who holds it, who has left a claim open. */
+#include "core/ring/ring.h"
+
+/* The writer whose open claim is the oldest: readers wait for it. */
+static uint32_t stuck(const struct flux_ring *ring)
+{
+	uint64_t oldest = UINT64_MAX;
+	uint32_t who = UINT32_MAX;
+
+	for (uint32_t i = 0; i < ring->n_writers; i++) {
+		const struct flux_ring_seat *seat = &ring->writers[i];
+		/* A10: pairs with the release of zero in multi.c. */
+		uint64_t count = __atomic_load_n(&seat->count, __ATOMIC_ACQUIRE);
+		uint64_t at = __atomic_load_n(&seat->gate, __ATOMIC_RELAXED);
+
+		if (!count || at >= oldest || at >= __atomic_load_n(&ring->head->claimed, __ATOMIC_RELAXED))
+			continue;
+		oldest = at;
+		who = i;
+	}
+	return who;
+}
+
+static uint32_t in_use(const struct flux_ring_seat *seats, uint32_t n)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		used += __atomic_load_n(&seats[i].state, __ATOMIC_RELAXED) == SEAT_USED;
+	return used;
+}
+
+void flux_ring_get_info(const struct flux_ring *ring, struct flux_ring_info *info)
+{
+	const struct flux_ring_head *head = ring->head;
+	bool multi = flux_ring_is(ring, FLUX_RING_MULTI);
+	uint32_t seat = UINT32_MAX;
+	uint64_t low;
+
+	memset(info, 0, sizeof(*info));
+	low = flux_ring_lowest(ring, &seat);
+	if (low == FLUX_RING_OPEN)
+		low = __atomic_load_n(&head->left, __ATOMIC_ACQUIRE);
+	info->published = __atomic_load_n(multi ? &head->claimed : &head->cursor, __ATOMIC_ACQUIRE);
+	if (flux_ring_is(ring, FLUX_RING_LOSSY))
+		low = __atomic_load_n(&head->floor, __ATOMIC_ACQUIRE);
+	info->capacity = ring->capacity;
+	info->oldest = low;
+	info->free = flux_ring_free(info->published, low, ring->capacity);
+	info->used = ring->capacity - info->free;
+	info->highest = __atomic_load_n(&head->highest, __ATOMIC_RELAXED);
+	info->aborted = __atomic_load_n(&head->aborted, __ATOMIC_RELAXED);
+	info->closed = __atomic_load_n(&head->closed, __ATOMIC_RELAXED);
+	info->readers = in_use(ring->readers, ring->n_readers);
+	info->writers = in_use(ring->writers, ring->n_writers);
+	info->flags = ring->flags & FLUX_RING_CALLERS;
+	info->stuck = multi ? stuck(ring) : UINT32_MAX;
+	info->gating = UINT32_MAX;
+	if (seat == UINT32_MAX)
+		return;
+	info->gating = seat | (__atomic_load_n(&ring->readers[seat].turn, __ATOMIC_RELAXED) & 0xffffff) << 8;
+	for (size_t i = 0; i < FLUX_RING_NAME; i++)
+		info->name[i] = __atomic_load_n(&ring->readers[seat].name[i], __ATOMIC_RELAXED);
+	info->name[FLUX_RING_NAME - 1] = 0;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* One step of waiting, in the way a handle was opened with. The system's part comes by a table. */
+#include "core/ring/ring.h"
+
+/* Pauses of one back-off: the two sides then work in long runs instead of fighting over a line. */
+#define PAUSES 64u
+/* Back-offs before the processor is given away: adaptive, and before a nap or a sleep. */
+#define ADAPTIVE_SPINS 64u
+#define BLOCK_SPINS    4u
+#define NAP_NS         50000u
+
+static void relax(uint32_t n)
+{
+	while (n--) {
+#if defined(__x86_64__) || defined(__i386__)
+		__builtin_ia32_pause();
+#elif defined(__aarch64__)
+		__asm__ __volatile__("isb" ::
+					     : "memory");
+#else
+		__asm__ __volatile__("" ::
+					     : "memory");
+#endif
+	}
+}
+
+static int32_t fd_of(struct flux_ring *ring, uint32_t side, uint32_t seat)
+{
+	int32_t *slot = &ring->fds[side][seat];
+	int fd;
+
+	/* A place keeps its descriptor: one who rings an old holder must not hit a stranger's file. */
+	if (__atomic_load_n(slot, __ATOMIC_RELAXED))
+		return 0;
+	fd = ring->wait->fd_open(ring->wait->ctx);
+	if (fd < 0)
+		return fd;
+	__atomic_store_n(slot, fd + 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+int flux_ring_pace_init(struct flux_ring *ring, struct flux_ring_pace *pace, uint32_t side, uint32_t seat,
+			bool may_sleep)
+{
+	switch (pace->kind) {
+	case FLUX_WAIT_ADAPTIVE:
+		if (!pace->spins)
+			pace->spins = ADAPTIVE_SPINS;
+		return 0;
+	case FLUX_WAIT_SPIN:
+		return 0;
+	case FLUX_WAIT_YIELD:
+		return ring->wait ? 0 : FLUX_ENOTSUP;
+	case FLUX_WAIT_SLEEP:
+		if (!pace->nap_ns)
+			pace->nap_ns = NAP_NS;
+		return ring->wait ? 0 : FLUX_ENOTSUP;
+	case FLUX_WAIT_BLOCK:
+		if (!pace->spins)
+			pace->spins = BLOCK_SPINS;
+		return ring->wait && may_sleep ? 0 : FLUX_ENOTSUP;
+	case FLUX_WAIT_FD:
+		if (!ring->wait || !may_sleep || flux_ring_is(ring, FLUX_RING_PROCESSES))
+			return FLUX_ENOTSUP;
+		return fd_of(ring, side, seat);
+	default:
+		return FLUX_EINVAL;
+	}
+}
+
+/* 0: go on; FLUX_ETIMEDOUT; FLUX_ENOTSUP: nobody can tell the time. */
+static int check_deadline(const struct flux_wait_ops *ops, flux_ts deadline)
+{
+	if (deadline == FLUX_NEVER)
+		return 0;
+	if (!deadline)
+		return FLUX_ETIMEDOUT;
+	if (!ops)
+		return FLUX_ENOTSUP;
+	return ops->now(ops->ctx) >= deadline ? FLUX_ETIMEDOUT : 0;
+}
+
+static int step(struct flux_ring *ring, struct flux_ring_pace *pace, struct flux_ring_bell *bell,
+		uint32_t round, flux_ts deadline)
+{
+	const struct flux_wait_ops *ops = ring->wait;
+	int rc = 0;
+
+	if (pace->kind == FLUX_WAIT_FD)
+		return FLUX_ENOTSUP;
+	/* One who spins asks the clock less often than the ring. */
+	if (pace->kind != FLUX_WAIT_SPIN || round % PAUSES == 0)
+		rc = check_deadline(ops, deadline);
+	if (rc < 0)
+		return rc;
+	if (pace->kind == FLUX_WAIT_SPIN) {
+		relax(1);
+		return 0;
+	}
+	if (round < pace->spins || !ops) {
+		relax(PAUSES);
+		return 0;
+	}
+	if (pace->kind == FLUX_WAIT_SLEEP) {
+		ops->nap(ops->ctx, pace->nap_ns);
+	} else if (pace->kind != FLUX_WAIT_BLOCK) {
+		ops->yield(ops->ctx);
+	} else if (!(pace->ticket & 1)) {
+		pace->ticket = flux_ring_arm(bell);
+	} else {
+		ops->sleep(ops->ctx, &bell->word, pace->ticket, deadline,
+			   flux_ring_is(ring, FLUX_RING_PROCESSES));
+		pace->ticket = 0;
+	}
+	return 0;
+}
+
+int flux_ring_writer_pause_(struct flux_ring_writer *writer, uint32_t *round, flux_ts deadline)
+{
+	return step(writer->ring, &writer->pace, &writer->ring->head->room, (*round)++, deadline);
+}
+
+/* Where a reader sleeps: items come by publish, or by the release of those ahead. */
+static struct flux_ring_bell *bell_of(const struct flux_ring_reader *reader)
+{
+	return reader->after ? &reader->ring->head->room : &reader->ring->head->data;
+}
+
+int flux_ring_reader_pause_(struct flux_ring_reader *reader, uint32_t *round, flux_ts deadline)
+{
+	return step(reader->ring, &reader->pace, bell_of(reader), (*round)++, deadline);
+}
+
+int flux_ring_reader_fd(const struct flux_ring_reader *reader)
+{
+	return reader->pace.kind == FLUX_WAIT_FD ? reader->ring->fds[SIDE_READERS][reader->seat] - 1 :
+						   FLUX_ENOTSUP;
+}
+
+int flux_ring_writer_fd(const struct flux_ring_writer *writer)
+{
+	return writer->pace.kind == FLUX_WAIT_FD ? writer->ring->fds[SIDE_WRITERS][writer->seat] - 1 :
+						   FLUX_ENOTSUP;
+}
+
+void flux_ring_reader_clear(struct flux_ring_reader *reader)
+{
+	const struct flux_wait_ops *ops = reader->ring->wait;
+
+	if (reader->pace.kind == FLUX_WAIT_FD)
+		ops->fd_clear(ops->ctx, flux_ring_reader_fd(reader));
+}
+
+void flux_ring_writer_clear(struct flux_ring_writer *writer)
+{
+	const struct flux_wait_ops *ops = writer->ring->wait;
+
+	if (writer->pace.kind == FLUX_WAIT_FD)
+		ops->fd_clear(ops->ctx, flux_ring_writer_fd(writer));
+}
+
+int flux_ring_reader_arm(struct flux_ring_reader *reader)
+{
+	struct flux_ring_bell *bell = bell_of(reader);
+	int rc;
+
+	if (reader->pace.kind != FLUX_WAIT_FD)
+		return FLUX_ENOTSUP;
+	if (reader->next < reader->limit)
+		return 1;
+	__atomic_fetch_or(&bell->fds[SIDE_READERS], 1ull << reader->seat, __ATOMIC_RELAXED);
+	(void)flux_ring_arm(bell);
+	rc = flux_ring_refresh(reader, 1);
+	return rc > 0 ? 1 : rc;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The writers' look at the readers: the lowest gate, and the floor that keeps joining readers safe. */
+#include "core/base/bits.h"
+#include "core/ring/ring.h"
+
+uint64_t flux_ring_lowest(const struct flux_ring *ring, uint32_t *seat)
+{
+	uint64_t low = FLUX_RING_OPEN;
+	uint32_t seats = flux_min_u32(__atomic_load_n(&ring->head->seats, __ATOMIC_ACQUIRE), ring->n_readers);
+
+	/*
+	 * A4: before the gates. Whoever took items below had set his gate before (R4 in share.c), so
+	 * the look at the gates cannot miss him.
+	 */
+	if (flux_ring_is(ring, FLUX_RING_SHARE))
+		low = __atomic_load_n(&ring->head->taken, __ATOMIC_ACQUIRE);
+	for (uint32_t i = 0; i < seats; i++) {
+		/* A2: pairs with R2, the release of items. */
+		uint64_t gate = __atomic_load_n(&ring->readers[i].gate, __ATOMIC_ACQUIRE);
+
+		if (gate >= low)
+			continue;
+		low = gate;
+		if (seat)
+			*seat = i;
+	}
+	return low;
+}
+
+/* The lowest gate; when nobody holds anything, where the last readers were. */
+static uint64_t held(const struct flux_ring *ring)
+{
+	uint64_t low = flux_ring_lowest(ring, NULL);
+
+	/* Behind the gates: one who leaves raises it before he opens his gate (R7 in reader.c). */
+	return low == FLUX_RING_OPEN ? __atomic_load_n(&ring->head->left, __ATOMIC_ACQUIRE) : low;
+}
+
+void flux_ring_look(struct flux_ring *ring, uint64_t *room, uint64_t tail)
+{
+	struct flux_ring_head *head = ring->head;
+	uint64_t low = held(ring);
+
+	if (low + ring->capacity <= *room)
+		return;
+	/*
+	 * The floor is raised before room is taken, and the gates are looked at once more: one who
+	 * joins sets his gate and then looks at the floor, so one of the two sees the other. F1 pairs
+	 * with F2 in reader.c. It also stands between the floor and what is written over the slots
+	 * below it, for lossy readers: pairs with A8 in lossy.c.
+	 */
+	flux_ring_raise(&head->floor, low, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	low = flux_min_u64(low, held(ring));
+	if (low + ring->capacity > *room)
+		*room = low + ring->capacity;
+	flux_ring_raise(&head->highest, ring->capacity - flux_ring_free(tail, low, ring->capacity),
+			__ATOMIC_RELAXED);
+}
+
+bool flux_ring_is_closed(const struct flux_ring *ring)
+{
+	/* A9: what was published before the ring was closed; pairs with R9 in bell.c. */
+	return __atomic_load_n(&ring->head->closed, __ATOMIC_ACQUIRE);
+}

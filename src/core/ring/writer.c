@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Writers: opening, closing, and what the inline path leaves to a call. */
+#include "core/ring/ring.h"
+
+int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *ring,
+			  const struct flux_ring_writer_cfg *cfg)
+{
+	struct flux_ring_writer_cfg known = { sizeof(known), 0, 0, 0, NULL };
+	struct flux_ring_seat *seat;
+	int rc = cfg ? flux_ring_cfg_read(&known, sizeof(known), cfg) : 0;
+	int place;
+
+	if (rc < 0)
+		return rc;
+	place = flux_ring_seat_take(ring->writers, ring->n_writers, 0, known.name);
+	if (place < 0)
+		return place;
+	seat = &ring->writers[place];
+	memset(writer, 0, sizeof(*writer));
+	writer->pace = (struct flux_ring_pace){ known.wait, known.spins, known.nap_ns, 0 };
+	rc = flux_ring_pace_init(ring, &writer->pace, SIDE_WRITERS, (uint32_t)place,
+				 flux_ring_is(ring, FLUX_RING_WRITERS_SLEEP));
+	if (rc < 0) {
+		flux_ring_seat_give(seat);
+		return rc;
+	}
+	writer->ring = ring;
+	writer->seat = (uint32_t)place;
+	writer->mask = ring->mask;
+	writer->data = ring->data;
+	writer->slot = ring->slot;
+	writer->cursor = &ring->head->cursor;
+	writer->bell = flux_ring_is(ring, FLUX_RING_READERS_SLEEP) ? &ring->head->data : NULL;
+	writer->slow = flux_ring_by_words(ring->flags) || flux_ring_is(ring, FLUX_RING_SUMS);
+	if (!flux_ring_is(ring, FLUX_RING_MULTI)) {
+		/* Behind the last writer of this ring: the seat (A6) brought his cursor. */
+		writer->next = __atomic_load_n(writer->cursor, __ATOMIC_RELAXED);
+		writer->end = writer->limit = writer->room = writer->next;
+	}
+	__atomic_store_n(&seat->state, SEAT_USED, __ATOMIC_RELAXED);
+	return 0;
+}
+
+void flux_ring_writer_close(struct flux_ring_writer *writer)
+{
+	if (flux_ring_is(writer->ring, FLUX_RING_MULTI) && writer->end != writer->next)
+		flux_ring_multi_publish(writer, 0);
+	flux_ring_seat_give(&writer->ring->writers[writer->seat]);
+}
+
+/* A single producer's room, up to `most`: a count of at least `least`, or an error. */
+static int single_room(struct flux_ring_writer *writer, uint32_t least, uint32_t most)
+{
+	struct flux_ring *ring = writer->ring;
+	uint64_t room;
+
+	if (flux_ring_is_closed(ring))
+		return FLUX_ECLOSED;
+	if (flux_ring_is(ring, FLUX_RING_LOSSY))
+		return flux_ring_lossy_room(writer, most);
+	flux_ring_look(ring, &writer->limit, writer->next);
+	room = writer->limit - writer->next;
+	if (room < least)
+		return FLUX_EAGAIN;
+	return (int)(room < most ? room : most);
+}
+
+int flux_ring_claim_slow_(struct flux_ring_writer *writer, uint32_t least, uint32_t most)
+{
+	struct flux_ring *ring = writer->ring;
+	uint64_t start;
+	int n;
+
+	if (flux_ring_is(ring, FLUX_RING_RECORDS) || least > ring->capacity)
+		return FLUX_EINVAL;
+	if (most > ring->capacity)
+		most = (uint32_t)ring->capacity;
+	if (!flux_ring_is(ring, FLUX_RING_MULTI))
+		return single_room(writer, least, most);
+	n = flux_ring_multi_claim(writer, least, most, &start);
+	if (n > 0)
+		writer->next = writer->limit = start;
+	return n;
+}
+
+int flux_ring_publish_slow_(struct flux_ring_writer *writer, uint32_t n)
+{
+	struct flux_ring *ring = writer->ring;
+
+	if (flux_ring_is(ring, FLUX_RING_RECORDS))
+		return FLUX_EINVAL;
+	if (flux_ring_is(ring, FLUX_RING_SUMS))
+		flux_ring_sums_write(ring, writer->next, n);
+	if (flux_ring_is(ring, FLUX_RING_MULTI)) {
+		flux_ring_multi_publish(writer, n);
+		return 0;
+	}
+	writer->next += n;
+	writer->end = writer->next;
+	/* R1, as in the inline path. */
+	__atomic_store_n(writer->cursor, writer->next, __ATOMIC_RELEASE);
+	if (writer->bell)
+		flux_ring_bell_(ring, writer->bell);
+	return 0;
+}
+
+int flux_ring_writer_arm(struct flux_ring_writer *writer, uint32_t n)
+{
+	struct flux_ring *ring = writer->ring;
+	bool multi = flux_ring_is(ring, FLUX_RING_MULTI);
+	bool apart = multi || flux_ring_is(ring, FLUX_RING_RECORDS);
+	uint64_t *room = apart ? &writer->room : &writer->limit;
+	uint64_t tail;
+
+	if (writer->pace.kind != FLUX_WAIT_FD)
+		return FLUX_ENOTSUP;
+	if (n > ring->capacity)
+		return FLUX_EINVAL;
+	__atomic_fetch_or(&ring->head->room.fds[SIDE_WRITERS], 1ull << writer->seat, __ATOMIC_RELAXED);
+	(void)flux_ring_arm(&ring->head->room);
+	if (flux_ring_is_closed(ring))
+		return FLUX_ECLOSED;
+	tail = multi ? __atomic_load_n(&ring->head->claimed, __ATOMIC_RELAXED) : writer->next;
+	flux_ring_look(ring, room, tail);
+	return tail + n <= *room;
+}
