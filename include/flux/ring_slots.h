@@ -39,6 +39,15 @@ static inline uint8_t *flux_ring_at_(uint8_t *data, uint64_t mask, uint64_t slot
 	return data + (seq & mask) * slot;
 }
 
+/* Nothing: also tells the compiler that a span is always set. */
+static inline int flux_ring_no_span_(struct flux_ring_span *span, int rc)
+{
+	span->at[0] = span->at[1] = NULL;
+	span->n[0] = span->n[1] = 0;
+	span->seq = 0;
+	return rc;
+}
+
 static inline void flux_ring_span_(struct flux_ring_span *span, uint8_t *data, uint64_t mask, uint64_t slot,
 				   uint64_t seq, uint32_t n)
 {
@@ -71,7 +80,7 @@ static inline void flux_ring_bell_(struct flux_ring *ring, struct flux_ring_bell
  * may claim anew instead: that replaces the claim.
  *
  * @param n     1 to the capacity.
- * @param span  [out] set only on success.
+ * @param span  [out] empty without success.
  *
  * @return 0; or
  *         FLUX_EAGAIN  no room: a reader holds it;
@@ -89,7 +98,7 @@ static inline FLUX_MUST_CHECK int flux_ring_claim(struct flux_ring_writer *write
 		int rc = flux_ring_claim_slow_(writer, n, n);
 
 		if (rc < 0)
-			return rc;
+			return flux_ring_no_span_(span, rc);
 	}
 	writer->end = writer->next + n;
 	flux_ring_span_(span, writer->data, writer->mask, writer->slot, writer->next, n);
@@ -111,7 +120,7 @@ static inline FLUX_MUST_CHECK int flux_ring_claim_some(struct flux_ring_writer *
 		int rc = flux_ring_claim_slow_(writer, 1, n);
 
 		if (rc < 0)
-			return rc;
+			return flux_ring_no_span_(span, rc);
 		n = FLUX_U32_(rc);
 	}
 	writer->end = writer->next + n;
@@ -195,7 +204,7 @@ static inline FLUX_MUST_CHECK int flux_ring_claim_wait(struct flux_ring_writer *
  * Look at up to `n` items, in place. They stay until released; peeking again shows the same ones.
  *
  * @param n     at least 1; cut to the reader's batch.
- * @param span  [out] set if the result is positive, or FLUX_EBADMSG: then the one damaged item.
+ * @param span  [out] empty unless the result is positive, or FLUX_EBADMSG: then the one damaged item.
  *
  * @return how many; 0 if there is nothing to read now; or
  *         FLUX_ECLOSED  the ring was closed and all was read;
@@ -216,7 +225,7 @@ static inline FLUX_MUST_CHECK int flux_ring_peek(struct flux_ring_reader *reader
 	if (FLUX_UNLIKELY_(!known)) {
 		rc = flux_ring_peek_slow_(reader, n);
 		if (rc <= 0 && rc != FLUX_EBADMSG)
-			return rc;
+			return flux_ring_no_span_(span, rc);
 		known = rc < 0 ? 1 : reader->limit - reader->next;
 	}
 	if (known < n)

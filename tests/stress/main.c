@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The variants of the ring's stress: ring [--count N] [--seed N] [--only PART-OF-A-NAME]. Speaks TAP; a
+ * failure prints the command that repeats it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <flux/ring.h>
+
+#include "tests/stress/ring.h"
+
+#define SLEEP (FLUX_RING_READERS_SLEEP | FLUX_RING_WRITERS_SLEEP)
+#define SHARE FLUX_RING_SHARE
+#define LOSSY FLUX_RING_LOSSY
+#define SUMS  FLUX_RING_SUMS
+#define ADAPT FLUX_WAIT_ADAPTIVE
+#define YIELD FLUX_WAIT_YIELD
+#define NAP   FLUX_WAIT_SLEEP
+#define BLOCK FLUX_WAIT_BLOCK
+
+static const struct stress_kind kinds[] = {
+	{ "spsc, adaptive", 0, 1, 1, 256, 64, ADAPT, ADAPT, STRESS_FLAT, 0, 0 },
+	{ "spsc, smallest ring", 0, 1, 1, 2, 16, YIELD, YIELD, STRESS_FLAT, 0, 0 },
+	{ "spsc, slots of 24 bytes, naps", 0, 1, 1, 64, 24, NAP, NAP, STRESS_FLAT, 1, 0 },
+	{ "spsc, both sides block", SLEEP, 1, 1, 64, 32, BLOCK, BLOCK, STRESS_FLAT, 0, 0 },
+	{ "spsc, checksums", SUMS, 1, 1, 64, 128, ADAPT, ADAPT, STRESS_FLAT, 0, 0 },
+	{ "broadcast, 3 readers", 0, 1, 3, 128, 64, ADAPT, ADAPT, STRESS_FLAT, 0, 0 },
+	{ "broadcast, 3 readers that block", SLEEP, 1, 3, 16, 16, BLOCK, BLOCK, STRESS_FLAT, 0, 0 },
+	{ "pipeline of 3", 0, 1, 3, 64, 32, YIELD, YIELD, STRESS_PIPELINE, 0, 0 },
+	{ "pipeline of 3 that block", SLEEP, 1, 3, 32, 32, BLOCK, BLOCK, STRESS_PIPELINE, 0, 0 },
+	{ "diamond of 4, 2 writers", 0, 2, 4, 64, 32, YIELD, YIELD, STRESS_DIAMOND, 1, 0 },
+	{ "mpsc, 3 writers", 0, 3, 1, 128, 64, ADAPT, ADAPT, STRESS_FLAT, 0, 0 },
+	{ "mpsc, smallest ring, aborts", 0, 3, 1, 2, 16, YIELD, YIELD, STRESS_FLAT, 1, 0 },
+	{ "mpsc, both sides block, aborts", SLEEP, 3, 1, 32, 32, BLOCK, BLOCK, STRESS_FLAT, 1, 0 },
+	{ "3 writers, 2 broadcast readers", 0, 3, 2, 64, 48, ADAPT, ADAPT, STRESS_FLAT, 1, 0 },
+	{ "spmc shared, 3 readers", SHARE, 1, 3, 64, 64, ADAPT, ADAPT, STRESS_FLAT, 0, 0 },
+	{ "mpmc shared, 2 by 2", SHARE, 2, 2, 64, 64, ADAPT, ADAPT, STRESS_FLAT, 0, 0 },
+	{ "mpmc shared, aborts, checksums", SHARE | SUMS, 3, 3, 32, 32, YIELD, YIELD, STRESS_FLAT, 1, 0 },
+	{ "mpmc shared, both sides block", SHARE | SLEEP, 2, 2, 16, 16, BLOCK, BLOCK, STRESS_FLAT, 1, 0 },
+	{ "mpmc shared, smallest ring", SHARE, 2, 2, 2, 16, YIELD, YIELD, STRESS_FLAT, 0, 0 },
+	{ "lossy, 2 readers", LOSSY, 1, 2, 64, 64, ADAPT, ADAPT, STRESS_FLAT, 0, 0 },
+	{ "lossy, checksums", LOSSY | SUMS, 1, 1, 16, 40, ADAPT, YIELD, STRESS_FLAT, 0, 0 },
+	{ "R17 join and leave, 1 writer", 0, 1, 1, 64, 32, ADAPT, ADAPT, STRESS_FLAT, 0, 2 },
+	{ "R17 join and leave, 2 writers, aborts", 0, 2, 1, 64, 32, YIELD, YIELD, STRESS_FLAT, 1, 2 },
+	{ "R17 join and leave, shared", SHARE, 2, 1, 64, 32, YIELD, YIELD, STRESS_FLAT, 0, 2 },
+};
+
+static const struct {
+	const char *name;
+	uint32_t waits;
+} answers[] = {
+	{ "R14 question and answer by futex", FLUX_WAIT_BLOCK },
+	{ "R14 question and answer by descriptor", FLUX_WAIT_FD },
+};
+
+#define N(array) (sizeof(array) / sizeof((array)[0]))
+
+static int report(int number, const char *name, const char *why, uint64_t count, uint64_t seed)
+{
+	printf("%s %d - %s\n", why ? "not ok" : "ok", number, name);
+	if (why)
+		printf("# %s; again: tests/stress/ring --count %llu --seed %llu --only '%s'\n", why,
+		       (unsigned long long)count, (unsigned long long)seed, name);
+	fflush(stdout);
+	return why != NULL;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t count = 20000, seed = 1;
+	const char *only = "";
+	int number = 0, failed = 0;
+	char why[120];
+
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (!strcmp(argv[i], "--count"))
+			count = strtoull(argv[i + 1], NULL, 0);
+		else if (!strcmp(argv[i], "--seed"))
+			seed = strtoull(argv[i + 1], NULL, 0);
+		else if (!strcmp(argv[i], "--only"))
+			only = argv[i + 1];
+	}
+	for (size_t i = 0; i < N(kinds); i++)
+		if (strstr(kinds[i].name, only))
+			failed += report(++number, kinds[i].name, stress_ring(&kinds[i], count, seed, why), count, seed);
+	for (size_t i = 0; i < N(answers); i++)
+		if (strstr(answers[i].name, only))
+			failed += report(++number, answers[i].name,
+					 stress_pingpong(answers[i].waits, count / 4, seed, why), count, seed);
+	printf("1..%d\n", number);
+	return failed > 0;
+}
