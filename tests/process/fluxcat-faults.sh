@@ -20,11 +20,13 @@ expect_words receiver "No space left"
 finish "/dev/full as output: both ends say so"
 
 start receiver sh -c "$fluxcat -l 127.0.0.1:0 | head -c 1000 >'$tmp/head'"
+receiver=$pid
 listening receiver
 start sender $fluxcat "$addr" -i "$tmp/file"
 await "$pid"
 expect_status sender 1
 expect_words sender "Broken pipe"
+await "$receiver"
 expect_words receiver "Broken pipe"
 finish "the reader of the output leaves"
 
