@@ -169,6 +169,7 @@ void pair_run(struct pair *p, flux_ts time)
 			pair_deliver(p, i);
 			if (p->now >= flux_endpoint_deadline(p->ep[i]))
 				flux_endpoint_expire(p->ep[i], p->now);
+			pair_flush(p, i);
 			pair_drain(p, i);
 			pair_flush(p, i);
 		}
