@@ -15,7 +15,7 @@
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 /* Rounds of E02. Each opens two bindings, connects them and closes in the middle of something. */
-#define E02_ROUNDS 1000
+#define E02_ROUNDS 2000
 
 /* Where and when to act, and what to do there. */
 static struct plan {
@@ -34,15 +34,20 @@ static void act_once(struct end *end, enum where where, const struct flux_event 
 	plan.act(end);
 }
 
+/* Messages in a life: enough to fill a session, or few when it is only to be short. */
+#define LONG_LIFE  6000u
+#define SHORT_LIFE 20u
+static uint32_t life = LONG_LIFE;
+
 /* A life that comes through every callback: up, messages both ways, back-pressure, a graceful end. */
 static void live(struct world *w)
 {
 	static const uint32_t len = 1000;
 
-	if (w->b.binding && w->b.pub && w->b.ups && !w->b.eos && !w->b.closes && w->b.sent < 6000) {
-		for (int i = 0; i < 3000 && end_send(&w->b, len) == 0;)
+	if (w->b.binding && w->b.pub && w->b.ups && !w->b.eos && !w->b.closes && w->b.sent < life) {
+		for (uint32_t i = 0; i < life / 2 && end_send(&w->b, len) == 0;)
 			i++;
-		if (w->b.sent >= 6000)
+		if (w->b.sent >= life)
 			(void)flux_binding_close_session(w->b.binding, w->b.sid, FLUX_NEVER);
 	}
 	if (w->a.binding && w->a.eos && !w->a.closes)
@@ -348,12 +353,14 @@ static void e02_rounds(void **state)
 	static void (*const acts[])(struct end *) = { close_binding, close_other, close_handles, abort_session };
 	struct world *w = *state;
 
+	life = SHORT_LIFE;
 	for (uint32_t i = 0; i < E02_ROUNDS; i++) {
 		static const size_t quick[] = { 0, 1, 7, 8 }; /* places that come early in a life */
 
 		live_until_acted(w, quick[i % COUNT(quick)], acts[i / COUNT(quick) % COUNT(acts)]);
 		bury(w);
 	}
+	life = LONG_LIFE;
 }
 
 int main(void)

@@ -327,7 +327,7 @@ static void on_alarm(int number)
 /* E12: system calls are interrupted all the time; nothing fails and nothing is lost. */
 static void e12_signals(void **state)
 {
-	const struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { { 0, 0 }, { 0, 0 } };
+	const struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = on_alarm }, before;
 	struct world *w = *state;
 
@@ -336,7 +336,7 @@ static void e12_signals(void **state)
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
 	w->a.echo = true;
 	world_connect(w);
-	while (alarms < 300 || w->b.received < 3000) {
+	while (alarms < 200 || w->b.received < 1000) {
 		if (w->b.sent < w->b.received + 50)
 			send_all(&w->b, 1, 500);
 		world_round(w);
