@@ -32,6 +32,9 @@ struct flux_binding_cfg {
 	/** After flux_binding_close(): the last callback of all; the handle is gone. */
 	void (*on_closed)(void *ctx);
 	void *ctx;
+	/** 1: no segmentation offload (GSO, GRO), a datagram at a time; to compare, or around a bad driver. */
+	uint32_t no_offload;
+	uint32_t reserved; /**< 0 */
 };
 
 #define FLUX_BINDING_CFG_INIT                           \
@@ -51,6 +54,10 @@ struct flux_binding_stats {
 	uint64_t tx_no_buffers;   /**< ENOBUFS: backed off by a timer */
 	uint64_t tx_errors;       /**< other refusals: the datagram counts as lost */
 	uint64_t icmp_errors;     /**< read from the error queue */
+	uint32_t tx_offload;      /**< 1: runs of equal datagrams go to the kernel as one (GSO) */
+	uint32_t rx_offload;      /**< 1: they come as one (GRO) */
+	uint32_t tx_offload_off;  /**< 1: it was on, and a device or path refused it; nothing was lost */
+	uint32_t reserved;        /**< 0 */
 };
 
 /**

@@ -17,18 +17,23 @@
 #include "loop/socket.h"
 #include "sys/sockaddr.h"
 
-/* Datagrams received in one turn at most: more would make the host's other events wait. */
+/* Messages received in one turn at most: more would make the host's other events wait. */
 #define FLUX_RX_BATCH 16
 
-/* Room for the kernel's stamp, its drop count and one more. */
-#define FLUX_RX_CONTROL 96
+/* Datagrams that the kernel joins in one message; no release of it exceeds this. */
+#define FLUX_RX_SEGMENTS 128
+
+/* Room for the kernel's stamp, its drop count, the length of a segment and one more. */
+#define FLUX_RX_CONTROL 128
 
 /* Receive buffers, and what recvmmsg() fills in. Allocated once. */
 struct flux_rx_batch {
-	struct flux_rx rx[FLUX_RX_BATCH]; /* what was received, in order */
-	flux_ts arrival[FLUX_RX_BATCH];   /* of each, on flux_clock_wall(); 0: not told */
-	uint32_t max_datagram;            /* longer ones are dropped */
-	uint32_t stride;                  /* bytes from one buffer to the next */
+	struct flux_rx rx[FLUX_RX_SEGMENTS]; /* the datagrams of one message, in order */
+	flux_ts arrival[FLUX_RX_BATCH];      /* of a message, on flux_clock_wall(); 0: not told */
+	uint32_t segment[FLUX_RX_BATCH];     /* bytes of its datagrams, but the last; 0: it is one */
+	uint32_t max_datagram;               /* longer ones are dropped */
+	bool joined;                         /* the last ones were: ask for less */
+	uint32_t stride;                     /* bytes from one buffer to the next */
 	struct mmsghdr msgs[FLUX_RX_BATCH];
 	struct iovec iov[FLUX_RX_BATCH];
 	union flux_sockaddr from[FLUX_RX_BATCH];
@@ -36,15 +41,15 @@ struct flux_rx_batch {
 	_Alignas(max_align_t) uint8_t buffers[];
 };
 
-/* NULL if the allocator refuses. */
-struct flux_rx_batch *flux_rx_batch_create(const struct flux_mem *mem, uint32_t max_datagram);
+/* `joined`: with room for what UDP_GRO joins. NULL if the allocator refuses. */
+struct flux_rx_batch *flux_rx_batch_create(const struct flux_mem *mem, uint32_t max_datagram, bool joined);
 void flux_rx_batch_destroy(struct flux_rx_batch *batch, const struct flux_mem *mem);
 
-/*
- * One recvmmsg() into batch->rx. Returns how many datagrams are good; what is truncated is counted,
- * pending errors of the socket are read and counted.
- */
+/* One recvmmsg(). Returns how many messages there are; pending errors of the socket are read and counted. */
 uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock);
+
+/* Put the datagrams of message `i` into batch->rx. Returns how many; what is truncated is counted: 0. */
+uint32_t flux_rx_batch_split(struct flux_rx_batch *batch, uint32_t i, struct flux_binding_stats *stats);
 
 /* How a send ended. */
 enum flux_tx_end {

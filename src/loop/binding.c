@@ -52,6 +52,7 @@ static int open_socket(struct flux_binding *binding, const char *local)
 	struct flux_socket_want want = {
 		.rcvbuf = binding->cfg.rcvbuf,
 		.sndbuf = binding->cfg.sndbuf,
+		.no_offload = binding->cfg.no_offload,
 		.why = loop->detail,
 		.why_cap = sizeof(loop->detail),
 	};
@@ -82,7 +83,7 @@ static int open_room(struct flux_binding *binding, const struct flux_endpoint_cf
 {
 	uint32_t largest = cfg->max_datagram > MIN_RX_DATAGRAM ? cfg->max_datagram : MIN_RX_DATAGRAM;
 
-	binding->rx = flux_rx_batch_create(binding->mem, largest);
+	binding->rx = flux_rx_batch_create(binding->mem, largest, binding->sock.joined);
 	if (!binding->rx || flux_attachments_init(binding, cfg->max_sessions) < 0)
 		return flux_loop_fail(binding->loop, FLUX_ENOMEM,
 				      "no memory for %u sessions and datagrams of %u bytes",
@@ -248,8 +249,12 @@ void flux_binding_local(const struct flux_binding *binding, struct flux_addr *ad
 
 void flux_binding_get_stats(const struct flux_binding *binding, struct flux_binding_stats *stats)
 {
+	struct flux_binding_stats now = binding->sock.stats;
+
+	now.tx_offload = binding->sock.joins;
+	now.rx_offload = binding->sock.joined;
 	if (FLUX_OWNED(binding->loop))
-		flux_stats_copy(stats, &binding->sock.stats, sizeof(*stats));
+		flux_stats_copy(stats, &now, sizeof(*stats));
 }
 
 void flux_binding_get_endpoint_stats(const struct flux_binding *binding, struct flux_endpoint_stats *stats)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening UDP sockets, asking for buffers, draining error queues. Datagrams pass through batch.c. */
+/* Opening UDP sockets, asking for buffers, draining error queues. Datagrams pass through batch_rx.c and batch_tx.c. */
 #include "loop/socket.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,10 +18,10 @@
 /* Asked for one at a time: an error queue that fills faster waits for the next turn. */
 #define ERRORS_A_TURN 64
 
-static void set_optional(int fd, int level, int name, int value)
+/* Older kernels and sandboxes lack some; each only helps. Returns whether it is set. */
+static bool set_optional(int fd, int level, int name, int value)
 {
-	/* Older kernels and sandboxes lack some; each only helps. */
-	(void)setsockopt(fd, level, name, &value, sizeof(value));
+	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
 static uint32_t read_size(int fd, int name)
@@ -75,8 +76,11 @@ static void size_buffers(struct flux_socket *sock, const struct flux_socket_want
 		 stats->rcvbuf / 2, want->rcvbuf, rmem_max());
 }
 
-static void set_options(const struct flux_socket *sock)
+static void set_options(struct flux_socket *sock, const struct flux_socket_want *want)
 {
+	/* Size 0 cuts nothing by itself: it asks whether the kernel knows how. */
+	sock->joins = !want->no_offload && set_optional(sock->fd, SOL_UDP, UDP_SEGMENT, 0);
+	sock->joined = !want->no_offload && set_optional(sock->fd, SOL_UDP, UDP_GRO, 1);
 	set_optional(sock->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	set_optional(sock->fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 	set_optional(sock->fd, IPPROTO_IP, IP_RECVERR, 1);
@@ -133,7 +137,7 @@ int flux_socket_open(struct flux_socket *sock, const struct flux_socket_want *wa
 	if (rc < 0)
 		return rc;
 	size_buffers(sock, want);
-	set_options(sock);
+	set_options(sock, want);
 	return 0;
 }
 

@@ -3,11 +3,15 @@
 #ifndef FLUX_LOOP_SOCKET_H
 #define FLUX_LOOP_SOCKET_H
 
+#include <stdbool.h>
+
 #include <flux/binding.h>
 
 struct flux_socket {
 	int fd;                 /* -1: closed */
 	uint8_t family;         /* 4, or 6, which speaks to IPv4 by mapped addresses */
+	bool joins;             /* the kernel cuts runs of datagrams (UDP_SEGMENT) */
+	bool joined;            /* it joins what comes (UDP_GRO) */
 	struct flux_addr local; /* with the real port */
 	struct flux_binding_stats stats;
 };
@@ -16,7 +20,8 @@ struct flux_socket {
 struct flux_socket_want {
 	struct flux_addr local; /* family 0: every address, IPv4 and IPv6 if the host has it */
 	uint32_t rcvbuf, sndbuf;
-	char *why; /* [out] the words of an error, or of a buffer that is smaller than wanted */
+	bool no_offload; /* neither GSO nor GRO */
+	char *why;       /* [out] the words of an error, or of a buffer that is smaller than wanted */
 	size_t why_cap;
 };
 

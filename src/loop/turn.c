@@ -4,14 +4,12 @@
 #include "loop/binding.h"
 #include "sys/clock.h"
 
-/* Datagrams whose arrival lies within this are handed over at one time. */
-#define RX_SPREAD FLUX_US(100)
-
 /* A jump of the wall's clock: arrival stamps of that turn mean nothing. */
 #define WALL_JUMP FLUX_MS(1)
 
-/* Datagrams sent in one turn at most. */
-#define TX_BUDGET 64
+/* Datagrams sent in one turn at most: one by one, or in runs that the kernel cuts. */
+#define TX_BUDGET        64u
+#define TX_BUDGET_JOINED 216u
 
 /* The first pause after ENOBUFS; it doubles up to 32 times as long. */
 #define TX_PAUSE           FLUX_MS(2)
@@ -34,28 +32,22 @@ static flux_ts read_wall_offset(struct flux_binding *binding, bool *steady)
 }
 
 /*
- * Give datagrams to the endpoint with the time they arrived, which a busy host may be long past: else
- * its pauses would look like round trips. Time never runs back, and datagrams of about one time go
- * together.
+ * Give messages to the endpoint with the time they arrived, which a busy host may be long past: else
+ * its pauses would look like round trips. Time never runs back.
  */
 static void hand_over(struct flux_binding *binding, uint32_t n, flux_ts now)
 {
-	const struct flux_rx_batch *rx = binding->rx;
-	flux_ts at[FLUX_RX_BATCH];
+	struct flux_rx_batch *rx = binding->rx;
 	bool steady;
 	flux_ts offset = read_wall_offset(binding, &steady);
-	uint32_t first, end;
 
 	for (uint32_t i = 0; i < n; i++) {
-		at[i] = steady && rx->arrival[i] ? rx->arrival[i] - offset : now;
-		at[i] = flux_ts_clamp(at[i], i ? at[i - 1] : binding->now, now);
+		flux_ts at = steady && rx->arrival[i] ? rx->arrival[i] - offset : now;
+
+		binding->now = flux_ts_clamp(at, binding->now, now);
+		flux_endpoint_receive(binding->ep, binding->now, rx->rx,
+				      flux_rx_batch_split(rx, i, &binding->sock.stats));
 	}
-	for (first = 0; first < n; first = end) {
-		for (end = first + 1; end < n && at[end] - at[first] < RX_SPREAD; end++)
-			;
-		flux_endpoint_receive(binding->ep, at[end - 1], rx->rx + first, end - first);
-	}
-	binding->now = at[n - 1];
 }
 
 static void receive(struct flux_binding *binding)
@@ -122,7 +114,7 @@ static uint32_t send_some(struct flux_binding *binding, uint32_t budget)
 static void send_due(struct flux_binding *binding)
 {
 	const struct flux_tx *tx;
-	uint32_t budget = TX_BUDGET;
+	uint32_t budget = binding->sock.joins ? TX_BUDGET_JOINED : TX_BUDGET;
 
 	while (budget > 0 && !binding->tx_blocked && binding->tx_resume == 0) {
 		uint32_t done = send_some(binding, budget);

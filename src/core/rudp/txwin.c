@@ -7,6 +7,7 @@
 #include "core/base/bits.h"
 #include "core/base/mem.h"
 #include "core/wire/packet.h"
+#include "core/wire/record.h"
 
 /* Slots for datagrams that are half full on average, so that bytes run out first under small messages. */
 static uint32_t slots_for(uint32_t bytes, uint32_t max_datagram)
@@ -112,10 +113,25 @@ static bool open_one(struct flux_txwin *w)
 /* Whether a datagram could be opened after the open one was closed. */
 static bool could_open_next(const struct flux_txwin *w)
 {
-	uint32_t from = w->head + w->open_len + FLUX_TRAILER_LEN;
+	uint32_t from = w->head + flux_max_u32(w->open_len + FLUX_TRAILER_LEN, w->run_len);
 
 	return w->open_len > FLUX_HEADER_LEN && w->end + 1 - w->tail <= w->mask &&
 	       find_place(w, from) != UINT32_MAX;
+}
+
+/*
+ * The open datagram takes no more: make it as long as the one before it, where that is longer. Runs of
+ * equal datagrams are what the kernel sends best, and records of many sizes soon fill them all alike.
+ */
+static void close_full(struct flux_txwin *w)
+{
+	uint32_t len = w->open_len + FLUX_TRAILER_LEN;
+	uint32_t pad = w->run_len > len ? w->run_len - len : 0;
+
+	flux_record_put_padding(w->bytes + w->head + w->open_len, pad);
+	w->open_len += pad;
+	flux_txwin_close_open(w);
+	w->run_len = (uint16_t)(len + pad);
 }
 
 uint8_t *flux_txwin_reserve(struct flux_txwin *w, uint32_t len)
@@ -125,7 +141,7 @@ uint8_t *flux_txwin_reserve(struct flux_txwin *w, uint32_t len)
 	if (w->open_len && len > flux_txwin_room(w)) {
 		if (!could_open_next(w))
 			return NULL;
-		flux_txwin_close_open(w);
+		close_full(w);
 	}
 	if (!w->open_len && !open_one(w))
 		return NULL;
@@ -153,6 +169,7 @@ void flux_txwin_close_open(struct flux_txwin *w)
 	w->head += len;
 	w->used += len;
 	w->open_len = 0;
+	w->run_len = 0;
 }
 
 /* Let the memory of acknowledged datagrams go, as far as nobody reads it. */

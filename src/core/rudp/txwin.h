@@ -38,7 +38,8 @@ struct flux_txwin {
 	uint32_t max_datagram;
 	uint32_t open_len; /* header and body so far; 0: none is open */
 	uint16_t open_messages;
-	uint64_t used; /* bytes of [tail, end) and of the gaps at the wrap */
+	uint16_t run_len; /* length of the full datagram before the open one; 0: it was not full */
+	uint64_t used;    /* bytes of [tail, end) and of the gaps at the wrap */
 };
 
 /* Reserve all memory. `bytes` is rounded up to what datagrams need; 0 or FLUX_ENOMEM. */

@@ -15,17 +15,19 @@
 
 static struct {
 	struct flux_socket a, b;
-	struct flux_rx_batch *rx; /* reads `b` */
+	struct flux_rx_batch *rx;                             /* reads `b` */
+	struct flux_rx got[FLUX_RX_BATCH * FLUX_RX_SEGMENTS]; /* of the last receive */
 	uint8_t bytes[FLUX_PEEK_MAX][9000];
 } t;
 
-static void open_local(struct flux_socket *sock, uint8_t family)
+static void open_local_with(struct flux_socket *sock, uint8_t family, bool offload)
 {
 	char why[256];
 	struct flux_socket_want want = {
 		.local = { .ip = { 127, 0, 0, 1 }, .family = 4 },
 		.rcvbuf = 1u << 20,
 		.sndbuf = 1u << 20,
+		.no_offload = !offload,
 		.why = why,
 		.why_cap = sizeof(why),
 	};
@@ -38,16 +40,33 @@ static void open_local(struct flux_socket *sock, uint8_t family)
 	assert_int_equal(flux_socket_open(sock, &want), 0);
 }
 
-static int setup(void **state)
+static void open_local(struct flux_socket *sock, uint8_t family)
 {
-	(void)state;
+	open_local_with(sock, family, false);
+}
+
+static void open_pair(bool offload)
+{
 	inject_clear();
-	open_local(&t.a, 4);
-	open_local(&t.b, 4);
-	t.rx = flux_rx_batch_create(&flux_mem_libc, 2048);
+	open_local_with(&t.a, 4, offload);
+	open_local_with(&t.b, 4, offload);
+	t.rx = flux_rx_batch_create(&flux_mem_libc, 2048, t.b.joined);
 	assert_non_null(t.rx);
 	for (uint32_t i = 0; i < FLUX_PEEK_MAX; i++)
 		memset(t.bytes[i], (int)i + 1, sizeof(t.bytes[i]));
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	open_pair(false);
+	return 0;
+}
+
+static int setup_offload(void **state)
+{
+	(void)state;
+	open_pair(true);
 	return 0;
 }
 
@@ -67,7 +86,15 @@ static struct flux_tx datagram(uint32_t i, uint32_t len, const struct flux_addr 
 
 static uint32_t receive(void)
 {
-	return flux_rx_batch_receive(t.rx, &t.b);
+	uint32_t messages = flux_rx_batch_receive(t.rx, &t.b), n = 0;
+
+	for (uint32_t i = 0; i < messages; i++) {
+		uint32_t k = flux_rx_batch_split(t.rx, i, &t.b.stats);
+
+		memcpy(t.got + n, t.rx->rx, k * sizeof(*t.got));
+		n += k;
+	}
+	return n;
 }
 
 /* S14: sizes 0 and 1200 in turn, in order, each with its sender. */
@@ -83,9 +110,9 @@ static void s14_batch(void **state)
 	assert_int_equal(done, 20);
 	while ((n = receive()) > 0) {
 		for (uint32_t i = 0; i < n; i++, seen++) {
-			assert_int_equal(t.rx->rx[i].len, seen % 2 ? 1200 : 0);
-			assert_memory_equal(t.rx->rx[i].data, t.bytes[seen], t.rx->rx[i].len);
-			assert_true(flux_addr_equal(&t.rx->rx[i].from, &t.a.local));
+			assert_int_equal(t.got[i].len, seen % 2 ? 1200 : 0);
+			assert_memory_equal(t.got[i].data, t.bytes[seen], t.got[i].len);
+			assert_true(flux_addr_equal(&t.got[i].from, &t.a.local));
 		}
 	}
 	assert_int_equal(seen, 20);
@@ -107,7 +134,7 @@ static void s14_connected(void **state)
 	assert_int_equal(flux_tx_batch_send(&t.a, tx, 20, &done), FLUX_TX_ALL);
 	while ((n = receive()) > 0)
 		for (uint32_t i = 0; i < n; i++, seen++)
-			assert_int_equal(t.rx->rx[i].len, seen % 3 ? 1200 : 0);
+			assert_int_equal(t.got[i].len, seen % 3 ? 1200 : 0);
 	assert_int_equal(seen, 20);
 }
 
@@ -123,9 +150,9 @@ static void s04_truncated(void **state)
 		tx[i] = datagram(i, lens[i], &t.b.local);
 	assert_int_equal(flux_tx_batch_send(&t.a, tx, 4, &done), FLUX_TX_ALL);
 	assert_int_equal(receive(), 2);
-	assert_int_equal(t.rx->rx[0].len, 2048);
-	assert_int_equal(t.rx->rx[1].len, 1);
-	assert_memory_equal(t.rx->rx[1].data, t.bytes[3], 1);
+	assert_int_equal(t.got[0].len, 2048);
+	assert_int_equal(t.got[1].len, 1);
+	assert_memory_equal(t.got[1].data, t.bytes[3], 1);
 	assert_int_equal(t.b.stats.rx_truncated, 2);
 }
 
@@ -165,9 +192,9 @@ static void two_pieces(void **state)
 	tx.head_len = sizeof(head);
 	assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done), FLUX_TX_ALL);
 	assert_int_equal(receive(), 1);
-	assert_int_equal(t.rx->rx[0].len, 26);
-	assert_memory_equal(t.rx->rx[0].data, head, 16);
-	assert_memory_equal((const uint8_t *)t.rx->rx[0].data + 16, t.bytes[0], 10);
+	assert_int_equal(t.got[0].len, 26);
+	assert_memory_equal(t.got[0].data, head, 16);
+	assert_memory_equal((const uint8_t *)t.got[0].data + 16, t.bytes[0], 10);
 }
 
 static void six_and_four(void **state)
@@ -184,8 +211,8 @@ static void six_and_four(void **state)
 	tx[0] = datagram(0, 5, &t.b.local);
 	assert_int_equal(flux_tx_batch_send(&any, tx, 1, &done), FLUX_TX_ALL);
 	assert_int_equal(receive(), 1);
-	assert_int_equal(t.rx->rx[0].from.family, 4);
-	assert_int_equal(t.rx->rx[0].from.port, any.local.port);
+	assert_int_equal(t.got[0].from.family, 4);
+	assert_int_equal(t.got[0].from.port, any.local.port);
 	flux_socket_close(&any);
 
 	/* What an IPv4 socket cannot reach is an error of that datagram alone. */
@@ -195,7 +222,7 @@ static void six_and_four(void **state)
 	assert_int_equal(done, 2);
 	assert_int_equal(t.a.stats.tx_errors, 1);
 	assert_int_equal(receive(), 1);
-	assert_int_equal(t.rx->rx[0].len, 6);
+	assert_int_equal(t.got[0].len, 6);
 
 	open_local(&six, 6);
 	tx[0] = datagram(0, 7, &six.local);
@@ -220,7 +247,7 @@ static void partial_and_blocked(void **state)
 	assert_int_equal(flux_tx_batch_send(&t.a, tx + done, 5 - done, &done), FLUX_TX_ALL);
 	assert_int_equal(receive(), 5);
 	for (uint32_t i = 0; i < 5; i++)
-		assert_memory_equal(t.rx->rx[i].data, t.bytes[i], 10);
+		assert_memory_equal(t.got[i].data, t.bytes[i], 10);
 }
 
 /* S11: the datagram is lost, the sender pauses; it neither waits for "writable" nor gives up. */
@@ -317,6 +344,122 @@ static void pending_error_on_receive(void **state)
 	assert_int_equal(receive(), 1);
 }
 
+static void need_offload(void)
+{
+	if (!t.a.joins || !t.b.joined) {
+		print_message("# this kernel has no UDP_SEGMENT or no UDP_GRO\n");
+		skip();
+	}
+}
+
+/* Send `n` datagrams of `lens`, and check that they come whole and in order. */
+static void through(const uint32_t *lens, uint32_t n)
+{
+	struct flux_tx tx[FLUX_PEEK_MAX];
+	uint32_t done, seen = 0, k;
+
+	for (uint32_t i = 0; i < n; i++)
+		tx[i] = datagram(i, lens[i], &t.b.local);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, n, &done), FLUX_TX_ALL);
+	assert_int_equal(done, n);
+	while ((k = receive()) > 0) {
+		for (uint32_t i = 0; i < k; i++, seen++) {
+			assert_int_equal(t.got[i].len, lens[seen]);
+			assert_memory_equal(t.got[i].data, t.bytes[seen], lens[seen]);
+			assert_true(flux_addr_equal(&t.got[i].from, &t.a.local));
+		}
+	}
+	assert_int_equal(seen, n);
+	assert_int_equal(t.b.stats.rx_truncated, 0);
+}
+
+/* S03: a run of equal datagrams is one message for the kernel, both ways, and comes apart again. */
+static void s03_runs(void **state)
+{
+	uint32_t lens[40];
+
+	(void)state;
+	need_offload();
+	for (uint32_t i = 0; i < 40; i++)
+		lens[i] = i < 39 ? 1200 : 700;
+	through(lens, 40);
+	assert_int_equal(t.a.stats.tx_syscalls, 1);
+	assert_true(t.b.stats.rx_syscalls <= 3);
+}
+
+/* Runs end where lengths grow, at an empty datagram, and at what one message holds. */
+static void runs_of_all_kinds(void **state)
+{
+	uint32_t lens[FLUX_PEEK_MAX];
+
+	(void)state;
+	need_offload();
+	for (uint32_t i = 0; i < 60; i++)
+		lens[i] = i % 7 == 0 ? 0 : i % 5 == 0 ? 1300 :
+				   i % 3 == 0         ? 100 :
+							1200;
+	through(lens, 60);
+	for (uint32_t i = 0; i < 60; i++)
+		lens[i] = 2000; /* 120,000 bytes */
+	through(lens, 60);
+}
+
+/* Repairs are of two pieces; they join all the same. */
+static void runs_of_two_pieces(void **state)
+{
+	struct flux_tx tx[10];
+	uint8_t heads[10][16];
+	uint32_t done;
+
+	(void)state;
+	need_offload();
+	for (uint32_t i = 0; i < 10; i++) {
+		memset(heads[i], 0xe0 + (int)i, 16);
+		tx[i] = datagram(i, 500, &t.b.local);
+		tx[i].head = heads[i];
+		tx[i].head_len = 16;
+	}
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 10, &done), FLUX_TX_ALL);
+	assert_int_equal(t.a.stats.tx_syscalls, 1);
+	assert_int_equal(receive(), 10);
+	for (uint32_t i = 0; i < 10; i++) {
+		assert_int_equal(t.got[i].len, 516);
+		assert_memory_equal(t.got[i].data, heads[i], 16);
+		assert_memory_equal((const uint8_t *)t.got[i].data + 16, t.bytes[i], 500);
+	}
+}
+
+/* S01: GSO was accepted, then a device refuses, at once or later: nothing is lost, it is off, said once. */
+static void s01_refused(int error, uint32_t skip)
+{
+	uint32_t lens[30];
+
+	for (uint32_t i = 0; i < 30; i++)
+		lens[i] = 1000;
+	for (uint32_t i = 0; i < skip; i++)
+		through(lens, 30);
+	inject_error(INJECT_SENDMMSG, error, 0, 1);
+	through(lens, 30);
+	assert_false(t.a.joins);
+	assert_int_equal(t.a.stats.tx_offload_off, 1);
+	assert_int_equal(t.a.stats.tx_errors, 0);
+	through(lens, 30);
+}
+
+static void s01_eio_at_once(void **state)
+{
+	(void)state;
+	need_offload();
+	s01_refused(EIO, 0);
+}
+
+static void s01_einval_later(void **state)
+{
+	(void)state;
+	need_offload();
+	s01_refused(EINVAL, 50);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +475,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(errors_are_not_fatal, setup, teardown),
 		cmocka_unit_test_setup_teardown(dead_peer_blocks_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(pending_error_on_receive, setup, teardown),
+		cmocka_unit_test_setup_teardown(s03_runs, setup_offload, teardown),
+		cmocka_unit_test_setup_teardown(runs_of_all_kinds, setup_offload, teardown),
+		cmocka_unit_test_setup_teardown(runs_of_two_pieces, setup_offload, teardown),
+		cmocka_unit_test_setup_teardown(s01_eio_at_once, setup_offload, teardown),
+		cmocka_unit_test_setup_teardown(s01_einval_later, setup_offload, teardown),
 	};
 
 	return cmocka_run_group_tests_name("loop/batch", tests, NULL, NULL);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* recvmmsg(), and taking apart what the kernel joined (UDP_GRO). */
+#include <errno.h>
+#include <string.h>
+
+#include <netinet/udp.h>
+#include <time.h>
+
+#include "core/base/mem.h"
+#include "loop/batch.h"
+
+/* The most that UDP carries: joined datagrams fill it. */
+#define JOINED_MAX 65535u
+
+/* Joined messages asked for at a time: each is worth a budget of its own. */
+#define JOINED_ASK 2
+
+static size_t batch_bytes(uint32_t stride)
+{
+	return sizeof(struct flux_rx_batch) + (size_t)FLUX_RX_BATCH * stride;
+}
+
+struct flux_rx_batch *flux_rx_batch_create(const struct flux_mem *mem, uint32_t max_datagram, bool joined)
+{
+	/* One byte more than we take: a longer datagram is seen to be longer. */
+	uint32_t room = joined ? JOINED_MAX : max_datagram + 1;
+	uint32_t stride = (room + 63) & ~63u;
+	struct flux_rx_batch *batch = flux_mem_take(mem, 1, batch_bytes(stride));
+
+	if (!batch)
+		return NULL;
+	memset(batch, 0, sizeof(*batch)); /* not the buffers: they are touched on use */
+	batch->max_datagram = max_datagram;
+	batch->stride = stride;
+	for (uint32_t i = 0; i < FLUX_RX_BATCH; i++) {
+		struct msghdr *msg = &batch->msgs[i].msg_hdr;
+
+		batch->iov[i].iov_base = batch->buffers + (size_t)i * stride;
+		batch->iov[i].iov_len = room;
+		msg->msg_iov = &batch->iov[i];
+		msg->msg_iovlen = 1;
+		msg->msg_name = &batch->from[i];
+		msg->msg_control = batch->control[i];
+	}
+	return batch;
+}
+
+void flux_rx_batch_destroy(struct flux_rx_batch *batch, const struct flux_mem *mem)
+{
+	if (batch)
+		flux_mem_give(mem, batch, 1, batch_bytes(batch->stride));
+}
+
+static void note_drops(struct flux_binding_stats *stats, const struct cmsghdr *c)
+{
+	uint32_t drops; /* since the socket was opened, mod 2^32 */
+
+	memcpy(&drops, CMSG_DATA(c), sizeof(drops));
+	stats->rx_kernel_drops += (uint32_t)(drops - (uint32_t)stats->rx_kernel_drops);
+}
+
+static flux_ts read_stamp(const struct cmsghdr *c)
+{
+	struct timespec t;
+
+	memcpy(&t, CMSG_DATA(c), sizeof(t));
+	return FLUX_S(t.tv_sec) + (flux_ts)t.tv_nsec;
+}
+
+static uint32_t read_segment(const struct cmsghdr *c)
+{
+	int size;
+
+	memcpy(&size, CMSG_DATA(c), sizeof(size));
+	return size > 0 ? (uint32_t)size : 0;
+}
+
+/* The kernel's notes beside a message. */
+static void read_control(struct flux_rx_batch *batch, uint32_t i, struct flux_binding_stats *stats)
+{
+	struct msghdr *msg = &batch->msgs[i].msg_hdr;
+
+	batch->arrival[i] = 0;
+	batch->segment[i] = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
+			note_drops(stats, c);
+		else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS)
+			batch->arrival[i] = read_stamp(c);
+		else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+			batch->segment[i] = read_segment(c);
+	}
+}
+
+uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock)
+{
+	uint32_t ask = batch->joined ? JOINED_ASK : FLUX_RX_BATCH;
+	int rc;
+
+	for (uint32_t i = 0; i < ask; i++) {
+		batch->msgs[i].msg_hdr.msg_namelen = sizeof(batch->from[i]);
+		batch->msgs[i].msg_hdr.msg_controllen = sizeof(batch->control[i]);
+	}
+	do {
+		sock->stats.rx_syscalls++;
+		rc = recvmmsg(sock->fd, batch->msgs, ask, MSG_DONTWAIT, NULL);
+	} while (rc < 0 && errno == EINTR);
+	if (rc < 0) {
+		/* Either an error waits here, or the socket was "ready" because one waits in its queue. */
+		flux_socket_read_errors(sock);
+		return 0;
+	}
+	batch->joined = false;
+	for (uint32_t i = 0; i < (uint32_t)rc; i++) {
+		read_control(batch, i, &sock->stats);
+		batch->joined = batch->joined || batch->segment[i] > 0;
+	}
+	return (uint32_t)rc;
+}
+
+uint32_t flux_rx_batch_split(struct flux_rx_batch *batch, uint32_t i, struct flux_binding_stats *stats)
+{
+	const struct msghdr *msg = &batch->msgs[i].msg_hdr;
+	uint32_t left = batch->msgs[i].msg_len, segment = batch->segment[i] ? batch->segment[i] : left;
+	const uint8_t *data = batch->iov[i].iov_base;
+	uint32_t n = 0;
+
+	if ((msg->msg_flags & MSG_TRUNC) || segment > batch->max_datagram) {
+		stats->rx_truncated++;
+		return 0;
+	}
+	flux_sockaddr_to(&batch->rx[0].from, &batch->from[i], msg->msg_namelen);
+	do {
+		uint32_t len = left < segment ? left : segment;
+
+		batch->rx[n] = (struct flux_rx){ .data = data, .len = len, .from = batch->rx[0].from };
+		data += len;
+		left -= len;
+		n++;
+	} while (left > 0 && n < FLUX_RX_SEGMENTS);
+	return n;
+}

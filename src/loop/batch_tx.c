@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* sendmmsg(), joining equal datagrams for the kernel to cut (UDP_SEGMENT), and what its errors mean. */
+#include <errno.h>
+#include <string.h>
+
+#include <netinet/udp.h>
+
+#include "loop/batch.h"
+
+/* A run is at most this: what one IPv4 datagram could carry, and what every kernel takes. */
+#define RUN_BYTES    65507u
+#define RUN_SEGMENTS 64u
+
+/* The arguments of one sendmmsg(): each message is a run of `count` datagrams. */
+struct outgoing {
+	struct mmsghdr msgs[FLUX_PEEK_MAX];
+	struct iovec iov[2 * FLUX_PEEK_MAX];
+	union flux_sockaddr to[FLUX_PEEK_MAX];
+	_Alignas(struct cmsghdr) uint8_t control[FLUX_PEEK_MAX][CMSG_SPACE(sizeof(uint16_t))];
+	uint16_t count[FLUX_PEEK_MAX];
+	uint32_t n;
+};
+
+static uint32_t length(const struct flux_tx *tx)
+{
+	return tx->head_len + tx->body_len;
+}
+
+/* How many of `tx` make one run: one address, equal lengths, only the last one may be shorter; none empty. */
+static uint32_t run_length(const struct flux_tx *tx, uint32_t n, bool joins)
+{
+	uint32_t segment = length(&tx[0]), bytes = segment, k = 1;
+
+	while (joins && k < n && k < RUN_SEGMENTS && length(&tx[k - 1]) == segment &&
+	       length(&tx[k]) - 1 < segment && bytes + length(&tx[k]) <= RUN_BYTES &&
+	       flux_addr_equal(&tx[k].to, &tx[0].to))
+		bytes += length(&tx[k++]);
+	return k;
+}
+
+/* Append bytes; what lies behind the last ones becomes one piece with them. */
+static void put(struct msghdr *msg, const void *data, uint32_t len)
+{
+	struct iovec *last = msg->msg_iov + msg->msg_iovlen - 1;
+
+	if (len == 0)
+		return;
+	if (msg->msg_iovlen > 0 && (const uint8_t *)last->iov_base + last->iov_len == data) {
+		last->iov_len += len;
+		return;
+	}
+	last[1] = (struct iovec){ (void *)(uintptr_t)data, len };
+	msg->msg_iovlen++;
+}
+
+static void set_segment(struct msghdr *msg, void *control, uint16_t segment)
+{
+	struct cmsghdr *c = control;
+
+	msg->msg_control = control;
+	msg->msg_controllen = CMSG_SPACE(sizeof(segment));
+	c->cmsg_level = SOL_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(segment));
+	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+}
+
+/* Make messages of `n` datagrams. */
+static void fill(struct outgoing *out, const struct flux_socket *sock, const struct flux_tx *tx, uint32_t n)
+{
+	struct iovec *iov = out->iov;
+
+	out->n = 0;
+	for (uint32_t i = 0; i < n; out->n++) {
+		struct msghdr *msg = &out->msgs[out->n].msg_hdr;
+		uint32_t k = run_length(tx + i, n - i, sock->joins);
+
+		memset(msg, 0, sizeof(*msg));
+		msg->msg_iov = iov;
+		/* Length 0, for what this socket cannot reach, makes the kernel refuse that one alone. */
+		msg->msg_name = &out->to[out->n];
+		msg->msg_namelen = flux_sockaddr_from(&out->to[out->n], &tx[i].to, sock->family);
+		if (k > 1)
+			set_segment(msg, out->control[out->n], (uint16_t)length(&tx[i]));
+		out->count[out->n] = (uint16_t)k;
+		for (; k > 0; k--, i++) {
+			put(msg, tx[i].head, tx[i].head_len);
+			put(msg, tx[i].body, tx[i].body_len);
+		}
+		iov += msg->msg_iovlen;
+	}
+}
+
+enum step {
+	STEP_GO,
+	STEP_REFILL,
+	STEP_SKIP,
+	STEP_BLOCKED,
+	STEP_NO_BUFFERS
+};
+
+/* What to do about an error at message `m`; `again` tells that it was refused once already. */
+static enum step judge(struct flux_socket *sock, const struct outgoing *out, uint32_t m, bool *again)
+{
+	int error = errno;
+
+	if (error == EINTR)
+		return STEP_GO;
+	if (error == EAGAIN) {
+		sock->stats.tx_refused++;
+		return STEP_BLOCKED;
+	}
+	if (error == ENOBUFS || error == ENOMEM) {
+		sock->stats.tx_no_buffers++;
+		return STEP_NO_BUFFERS;
+	}
+	/* A device or a path that cannot cut: from here on each datagram goes by itself. Nothing is lost. */
+	if (out->count[m] > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
+		sock->joins = false;
+		sock->stats.tx_offload_off = 1;
+		return STEP_REFILL;
+	}
+	/*
+	 * Most likely the ICMP answer to some earlier datagram, maybe to another peer: reading
+	 * it cleared it, so try once more. Twice in a row, it is this message that cannot leave.
+	 */
+	flux_socket_read_errors(sock);
+	*again = !*again;
+	if (*again)
+		return STEP_GO;
+	sock->stats.tx_errors += out->count[m];
+	return STEP_SKIP;
+}
+
+enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_tx *tx, uint32_t n,
+				    uint32_t *done)
+{
+	struct outgoing out;
+	bool again = false;
+	uint32_t m = 0;
+
+	*done = 0;
+	fill(&out, sock, tx, n);
+	while (m < out.n) {
+		int rc = sendmmsg(sock->fd, out.msgs + m, out.n - m, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		sock->stats.tx_syscalls++;
+		if (rc > 0) {
+			for (; rc > 0; rc--)
+				*done += out.count[m++];
+			if (m < out.n)
+				flux_socket_read_errors(sock); /* what stopped it is not told */
+			again = false;
+			continue;
+		}
+		switch (rc == 0 ? STEP_BLOCKED : judge(sock, &out, m, &again)) {
+		case STEP_GO:
+			break;
+		case STEP_REFILL:
+			fill(&out, sock, tx + *done, n - *done);
+			m = 0;
+			break;
+		case STEP_BLOCKED:
+			return FLUX_TX_BLOCKED;
+		case STEP_NO_BUFFERS:
+			*done += out.count[m];
+			return FLUX_TX_NO_BUFFERS;
+		case STEP_SKIP:
+			*done += out.count[m++];
+			break;
+		}
+	}
+	return FLUX_TX_ALL;
+}
