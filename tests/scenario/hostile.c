@@ -280,6 +280,34 @@ static void test_noise_is_counted(void **state)
 	pair_close(&world);
 }
 
+/* Packets of the session from another address: what is authentic in them does not move the session there. */
+static void test_an_address_that_changes_is_not_followed(void **state)
+{
+	const struct sim_link_cfg link = { .delay = FLUX_MS(2) };
+	struct sim_plan plan = plan_steady(3000, 100, FLUX_MS(1));
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 9; seed++) {
+		struct sim_host *third;
+		uint64_t heard;
+
+		pair_open(&world, seed, &link);
+		third = sim_host_add(&world.sim, &world.a_cfg);
+		sim_connect(world.a, world.b, &plan, &plan);
+		pair_run(&world, FLUX_MS(500));
+		heard = world.b->fed;
+		sim_link(&world.sim, world.a, world.b)->cfg.rewrite = third->addr;
+		pair_run(&world, FLUX_S(1));
+		assert_true(world.b->fed > heard + 50);
+		assert_true(host_stats(world.b).rx_unknown > 50);
+		/* Answers to a stranger: no more than a few RESETs, each shorter than its question. */
+		assert_in_range(third->fed, 0, 30);
+		sim_link(&world.sim, world.a, world.b)->cfg.rewrite.family = 0;
+		pair_run_done(&world, FLUX_S(20));
+		pair_close(&world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_U14_absurd_sync),
 		cmocka_unit_test(test_every_single_bit_is_harmless),
 		cmocka_unit_test(test_noise_is_counted),
+		cmocka_unit_test(test_an_address_that_changes_is_not_followed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,8 +154,10 @@ static void emit(struct sim_link *link, flux_ts when, struct sim_packet *packet)
 {
 	if (sim_pcg_chance(&link->chance[CHANCE_CORRUPT], link->cfg.corrupt))
 		packet = corrupt(link, packet);
-	if (link->cfg.rewrite.family)
+	if (link->cfg.rewrite.family) {
 		packet->from = link->cfg.rewrite;
+		link->stats.rewritten++;
+	}
 	link->stats.delivered++;
 	link->out(link->ctx, when, packet);
 }

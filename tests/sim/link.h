@@ -55,7 +55,7 @@ struct sim_link_cfg {
 struct sim_link_stats {
 	uint64_t sent, delivered;                          /* delivered counts duplicates */
 	uint64_t lost, queue_full, too_big, cut, scripted; /* drops by their cause */
-	uint64_t reordered, duplicated, corrupted;
+	uint64_t reordered, duplicated, corrupted, rewritten;
 	uint64_t data_sent;   /* DATA among them */
 	uint64_t data_missed; /* DATA dropped or corrupted, by whatever cause */
 };
