@@ -368,6 +368,24 @@ static void fits_when_empty(void **state)
 	}
 }
 
+/* Full datagrams become as long as the longest full one before; what is sent for want of more does not. */
+static void full_ones_grow_alike(void **state)
+{
+	static const uint32_t lens[] = { 300, 200, 300, 100, 250, 280 };
+	uint16_t want[] = { BARE + 500, BARE + 500, BARE + 530 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++)
+		assert_true(put(lens[i]));
+	assert_int_equal(w.end, FIRST + 2);
+	flux_txwin_close_open(&w);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(flux_txwin_slot(&w, FIRST + i)->len, want[i]);
+	assert_true(put(10));
+	assert_true(put(560));
+	assert_int_equal(flux_txwin_slot(&w, FIRST + 3)->len, BARE + 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +395,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(slots_run_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(random_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(fits_when_empty, setup, teardown),
+		cmocka_unit_test_setup_teardown(full_ones_grow_alike, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("rudp/txwin", tests, NULL, NULL);
