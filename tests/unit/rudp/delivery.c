@@ -488,7 +488,8 @@ static bool has_room(void)
 /* One message more: whole, or in fragments of random size while the window has room for them. */
 static void pack_one(struct packer *w)
 {
-	uint32_t len = flux_rng_u32(w->rng) % (flux_rng_u32(w->rng) % 4 ? 60 : 1000), left = len;
+	uint32_t most = flux_rng_u32(w->rng) % 4 ? 60 : 1000;
+	uint32_t len = flux_rng_u32(w->rng) % most, left = len;
 
 	if (w->at + len > STREAM || !has_room())
 		return;
@@ -505,6 +506,8 @@ static void pack_one(struct packer *w)
 		return;
 	}
 	left -= len / 3;
+	if (w->len + len / 3 + 16 > 1100)
+		flush(w);
 	put(w, FLUX_REC_FIRST, len / 3, len);
 	flush(w);
 	if (left > 1 && flux_rng_u32(w->rng) % 2) {
