@@ -121,6 +121,11 @@ static int check_danger(char *why)
 	struct flux_cpus cpus = { 0 };
 	cpu_set_t set;
 
+	if (flux_kernel_read("/proc/sys/kernel/sched_rt_runtime_us", text, sizeof(text)) > 0 &&
+	    strncmp(text, "-1", 2) == 0)
+		return refuse(why, FLUX_EBUSY,
+			      "kernel.sched_rt_runtime_us is -1: nothing would stop a real-time thread that spins; "
+			      "\"sysctl -w kernel.sched_rt_runtime_us=950000\" as root, or FLUX_SCHED_FORCE");
 	/* Of the first thread: the calling one may be pinned already. */
 	CPU_ZERO(&set);
 	if (sched_getaffinity(getpid(), sizeof(set), &set) == 0) {
@@ -128,7 +133,7 @@ static int check_danger(char *why)
 			if (CPU_ISSET(cpu, &set))
 				cpus.bits[cpu / 64] |= UINT64_C(1) << cpu % 64;
 		cpus.count = (uint32_t)CPU_COUNT(&set);
-	} else {
+	} else if (errno == EINVAL) {
 		cpus.count = RT_CPUS_MIN; /* more CPUs than a cpu_set_t has: enough of them */
 	}
 	if (cpus.count < RT_CPUS_MIN)
@@ -136,11 +141,6 @@ static int check_danger(char *why)
 			      "the process may use %u CPU(s) (%s): a real-time thread that spins would starve the "
 			      "rest of it, and maybe the machine; use at least %u, or FLUX_SCHED_FORCE",
 			      cpus.count, flux_cpus_format(&cpus, list, sizeof(list)), RT_CPUS_MIN);
-	if (flux_kernel_read("/proc/sys/kernel/sched_rt_runtime_us", text, sizeof(text)) > 0 &&
-	    strncmp(text, "-1", 2) == 0)
-		return refuse(why, FLUX_EBUSY,
-			      "kernel.sched_rt_runtime_us is -1: nothing would stop a real-time thread that spins; "
-			      "\"sysctl -w kernel.sched_rt_runtime_us=950000\" as root, or FLUX_SCHED_FORCE");
 	return 0;
 }
 

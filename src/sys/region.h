@@ -50,6 +50,8 @@ int flux_region_map_anon(struct flux_region *region);
 int flux_region_map_new(struct flux_region *region);
 /* A file that exists and was checked. */
 int flux_region_map_old(struct flux_region *region);
+/* Another open file description of the same file: an fd, or errno. */
+int flux_region_open_again(int fd, int flags);
 /* The page size of a large-page file, from the file itself. */
 void flux_region_learn_pages(struct flux_region *region);
 /* Undo the mapping only. */

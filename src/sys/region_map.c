@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -139,12 +140,30 @@ int flux_region_map_anon(struct flux_region *region)
 
 /* ---- A shared one ---- */
 
+int flux_region_open_again(int fd, int flags)
+{
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	fd = open(self, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * The mapping is made by an open file description of its own. It keeps that one in use, also in a child
+ * forked later: were it the one with our locks, the child would keep us alive.
+ */
 static int map_shared(struct flux_region *region)
 {
 	bool reading = region->cfg.flags & FLUX_REGION_READ_ONLY;
-	void *map = mmap(NULL, region->info.mapped_bytes, reading ? PROT_READ : PROT_READ | PROT_WRITE,
-			 MAP_SHARED, region->fd, 0);
+	int fd = flux_region_open_again(region->fd, reading ? O_RDONLY : O_RDWR);
+	void *map;
 
+	if (fd < 0)
+		return flux_region_fail(region, fd, "opening it anew through /proc/self/fd: %s", strerror(-fd));
+	map = mmap(NULL, region->info.mapped_bytes, reading ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED,
+		   fd, 0);
+	close(fd);
 	if (map == MAP_FAILED && is_huge(region))
 		return flux_region_fail_huge(region, -errno);
 	if (map == MAP_FAILED && errno == EPERM)

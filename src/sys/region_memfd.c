@@ -140,7 +140,6 @@ static int send_fd(int socket, int fd)
 
 int flux_region_send(const struct flux_region *region, int socket, char *why)
 {
-	char self[64];
 	int fd, rc;
 
 	if (why)
@@ -149,11 +148,11 @@ int flux_region_send(const struct flux_region *region, int socket, char *why)
 		return say(why, FLUX_ECLOSED, "inherited by fork()");
 	if (region->cfg.backing != FLUX_REGION_MEMFD)
 		return say(why, FLUX_ENOTSUP, "only a memfd can be passed");
-	/* Opened anew: our own description carries our locks, and sharing it would make us immortal. */
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", region->fd);
-	fd = open(self, O_CLOEXEC | (region->cfg.flags & FLUX_REGION_READ_ONLY_PEERS ? O_RDONLY : O_RDWR));
+	/* Our own description carries our locks: sharing it would make us immortal. */
+	fd = flux_region_open_again(region->fd,
+				    region->cfg.flags & FLUX_REGION_READ_ONLY_PEERS ? O_RDONLY : O_RDWR);
 	if (fd < 0)
-		return say(why, -errno, "opening the memfd anew through /proc");
+		return say(why, fd, "opening the memfd anew through /proc");
 	rc = send_fd(socket, fd);
 	close(fd);
 	return rc < 0 ? say(why, rc, "sendmsg") : 0;

@@ -117,7 +117,7 @@ bool child_mount(const char *dir, const char *type, const char *options)
 {
 	static bool unshared;
 
-	if (!unshared && (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+	if (!unshared && (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "", MS_REC | MS_PRIVATE, NULL) < 0))
 		return false;
 	unshared = true;
 	return mount("none", dir, type, 0, options) == 0;
@@ -169,13 +169,18 @@ bool child_forbid_advice(int error, int advice)
 	return install(code, sizeof(code) / sizeof(code[0]));
 }
 
+/* There in a program that was compiled with one of them. */
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+
+bool child_sanitized(void)
+{
+	return __asan_init || __tsan_init;
+}
+
 bool child_instrumented(void)
 {
-#ifdef __SANITIZE_ADDRESS__
-	return true;
-#else
 	const char *preload = getenv("LD_PRELOAD");
 
-	return preload && strstr(preload, "vgpreload");
-#endif
+	return child_sanitized() || (preload && strstr(preload, "vgpreload"));
 }

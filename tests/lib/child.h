@@ -52,6 +52,8 @@ bool child_forbid(int error, ...);
 /* madvise() with this advice fails with `error`. */
 bool child_forbid_advice(int error, int advice);
 
+/* Whether a sanitizer runs us: it takes the place of some calls, mlock() for one. */
+bool child_sanitized(void);
 /* Whether valgrind or a sanitizer runs us: they use memory and limits of their own. */
 bool child_instrumented(void);
 
