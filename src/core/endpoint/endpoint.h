@@ -239,6 +239,8 @@ void flux_reset_token(const struct flux_endpoint *ep, uint32_t cid, const struct
 void flux_session_set_tags(struct flux_session *s);
 /* Both ends have proven themselves: reserve the streams. On failure the session ends. */
 bool flux_session_up(struct flux_endpoint *ep, struct flux_session *s);
+/* The peer lives in the life that this session is of: those of its earlier lives will not come back. */
+void flux_session_end_earlier(struct flux_endpoint *ep, const struct flux_session *now_up);
 /* Something changed: it may have to send. */
 void flux_session_touch(struct flux_endpoint *ep, struct flux_session *s);
 /* It ends now, with a CLOSE of `kind` to the peer (0: without a word). */

@@ -75,9 +75,16 @@ static bool authentic(struct flux_endpoint *ep, struct flux_session *s, const st
 /* The peer is there, and this is its session: a half-open one is proven by it. */
 static bool heard(struct flux_endpoint *ep, struct flux_session *s)
 {
+	bool first = !s->confirmed;
+
 	s->t_heard = ep->now;
 	s->confirmed = true;
-	return s->state != FLUX_S_HALF || flux_session_up(ep, s);
+	if (s->state == FLUX_S_HALF && !flux_session_up(ep, s))
+		return false;
+	/* Not before: a WELCOME that comes late may be of a life that is over. */
+	if (first)
+		flux_session_end_earlier(ep, s);
+	return true;
 }
 
 static void on_data(struct flux_endpoint *ep, struct flux_session *s, const struct flux_header *h,

@@ -75,8 +75,7 @@ static int open_streams(struct flux_endpoint *ep, struct flux_session *s)
 	return rc;
 }
 
-/* The same peer had a session in an earlier life: it will not come back. */
-static void end_earlier_lives(struct flux_endpoint *ep, const struct flux_session *now_up)
+void flux_session_end_earlier(struct flux_endpoint *ep, const struct flux_session *now_up)
 {
 	struct flux_session *s = NULL;
 
@@ -106,7 +105,6 @@ bool flux_session_up(struct flux_endpoint *ep, struct flux_session *s)
 	s->want_ping = true;
 	s->known = true;
 	flux_reorder_update(&s->rx.reorder, &s->rtt);
-	end_earlier_lives(ep, s);
 	flux_session_raise(ep, s, FLUX_PENDING_UP | (FLUX_MUTATION(EOS_TOO_SOON) ? FLUX_PENDING_EOS : 0));
 	flux_session_touch(ep, s);
 	flux_session_set_timer(ep, s, false);
