@@ -35,6 +35,12 @@ static void replay(struct recorder *recorder, struct sim_host *to)
 	recorder->count = 0;
 }
 
+static void forget(struct recorder *recorder)
+{
+	while (recorder->count)
+		free(recorder->packets[--recorder->count]);
+}
+
 static const struct sim_link_cfg link_5ms = { .delay = FLUX_MS(5) };
 
 /* The first session, half through its messages when something happens. */
@@ -47,7 +53,6 @@ static struct sim_session *begin(uint64_t seed)
 	for (size_t i = 0; i < 16; i++)
 		world.b_cfg.endpoint.reset_key[i] = (uint8_t)(i + 1);
 	pair_start(&world, &link_5ms);
-	recorded.count = 0;
 	sim_link(&world.sim, world.a, world.b)->cfg.script = record;
 	sim_link(&world.sim, world.a, world.b)->cfg.script_ctx = &recorded;
 	session = sim_connect(world.a, world.b, &plan, &plan);
@@ -77,6 +82,7 @@ static void test_U01_sender_restarts(void **state)
 		assert_true(old->closed_at - restarted < 4 * FLUX_MS(5) + FLUX_MS(50));
 		assert_true(new->rx->delivered == 1001 && new->tx->delivered == 1001);
 		pair_close(&world);
+		forget(&recorded);
 	}
 }
 
@@ -102,6 +108,7 @@ static void test_U01_receiver_restarts_and_says_so(void **state)
 		pair_run_done(&world, FLUX_S(20));
 		assert_int_equal(new->tx->delivered, 1001);
 		pair_close(&world);
+		forget(&recorded);
 	}
 }
 
@@ -120,6 +127,7 @@ static void test_U01_receiver_restarts_without_its_key(void **state)
 	assert_true(old->closed);
 	assert_int_equal(old->reason, FLUX_ETIMEDOUT);
 	pair_close(&world);
+	forget(&recorded);
 }
 
 /* All traffic of the old session arrives once more in the middle of the new one. */
@@ -151,6 +159,7 @@ static void test_U01_old_packets_are_replayed(void **state)
 		dropped = host_stats(world.b).rx_unknown + host_stats(world.b).rx_bad_checksum - dropped;
 		assert_true(dropped >= replayed - 10);
 		pair_close(&world);
+		forget(&recorded);
 	}
 }
 

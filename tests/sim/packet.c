@@ -45,6 +45,7 @@ uint64_t sim_hash(uint64_t hash, const void *data, size_t len)
 		hash ^= hash >> 29;
 	}
 	word = 0;
-	memcpy(&word, p, len);
+	if (len)
+		memcpy(&word, p, len);
 	return sim_mix(hash, word);
 }
