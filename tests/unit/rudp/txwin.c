@@ -382,7 +382,7 @@ static void full_ones_grow_alike(void **state)
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(flux_txwin_slot(&w, FIRST + i)->len, want[i]);
 	assert_true(put(10));
-	assert_true(put(560));
+	assert_true(put(575));
 	assert_int_equal(flux_txwin_slot(&w, FIRST + 3)->len, BARE + 10);
 }
 
