@@ -86,7 +86,10 @@ struct flux_region_cfg {
 	const char *name;
 	/** The directory of a plain name; NULL: /dev/shm. */
 	const char *dir;
-	/** Rights of a new file whatever the umask, 0600 to 0664 without write for all; 0: 0600. */
+	/**
+	 * Rights of a new file whatever the umask, 0600 to 0664 without write for all; 0: 0600. A memfd
+	 * belongs to whoever is handed it.
+	 */
 	uint32_t mode;
 	/** What it holds, the application's own number; 0 when attaching takes any kind. */
 	uint32_t kind;

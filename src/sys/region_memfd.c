@@ -14,7 +14,6 @@
 
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #ifndef MFD_HUGE_SHIFT
 #define MFD_HUGE_SHIFT 26
@@ -25,6 +24,7 @@
 
 /* ---- Creating ---- */
 
+/* Its mode stays the kernel's, open to all: only who is handed it can open it at all. */
 static int make_file(struct flux_region *region, const char *name)
 {
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
@@ -40,8 +40,6 @@ static int make_file(struct flux_region *region, const char *name)
 		return flux_region_fail_huge(region, -errno);
 	if (region->fd < 0)
 		return flux_region_fail(region, -errno, "memfd_create: %s", strerror(errno));
-	if (fchmod(region->fd, region->cfg.mode) < 0)
-		return flux_region_fail(region, -errno, "fchmod: %s", strerror(errno));
 	return 0;
 }
 

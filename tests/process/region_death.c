@@ -223,15 +223,17 @@ static int parent_of_a_survivor(struct child *own, void *arg)
 	if (!region)
 		return 1;
 	pid = fork();
+	if (pid < 0)
+		return 1;
 	if (pid == 0) {
 		alarm(60); /* should the test end before it kills us */
+		*(pid_t *)flux_region_data(region) = getpid();
+		child_tell(own, 'r');
 		for (;;)
 			pause();
 	}
-	*(pid_t *)flux_region_data(region) = pid;
-	child_tell(own, 'r');
-	child_await(own);
-	return 0;
+	for (;;)
+		pause();
 }
 
 static void a_child_without_exec_keeps_nothing_alive(void **state)
@@ -263,7 +265,8 @@ static int receiver(struct child *own, void *arg)
 	struct flux_region_cfg cfg = FLUX_REGION_CFG_INIT;
 	struct flux_region *region;
 
-	(void)arg;
+	if (arg && !child_drop_rights())
+		return 1;
 	cfg.backing = FLUX_REGION_MEMFD;
 	cfg.open = FLUX_REGION_ATTACH;
 	if (flux_region_receive(&region, socket_of_child, &cfg, regions_why) != 0) {
@@ -277,7 +280,8 @@ static int receiver(struct child *own, void *arg)
 		pause();
 }
 
-static void a_memfd_crosses_to_another_process(void **state)
+/* `stranger`: to a process of another user. */
+static void cross(const char *stranger)
 {
 	struct flux_region_cfg cfg = FLUX_REGION_CFG_INIT;
 	struct flux_region *region;
@@ -285,13 +289,12 @@ static void a_memfd_crosses_to_another_process(void **state)
 	uint32_t member;
 	int pair[2];
 
-	(void)state;
 	cfg.backing = FLUX_REGION_MEMFD;
 	cfg.bytes = 10000;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	socket_of_child = pair[1];
 	assert_int_equal(flux_region_open(&region, &cfg, regions_why), 0);
-	child_start(&child, receiver, NULL);
+	child_start(&child, receiver, (void *)(uintptr_t)stranger);
 	assert_int_equal(flux_region_send(region, pair[0], regions_why), 0);
 	assert_int_equal(child_await(&child), 'r');
 	member = *(uint32_t *)flux_region_data(region);
@@ -302,6 +305,22 @@ static void a_memfd_crosses_to_another_process(void **state)
 	flux_region_close(region);
 	close(pair[0]);
 	close(pair[1]);
+}
+
+static void a_memfd_crosses_to_another_process(void **state)
+{
+	(void)state;
+	cross(NULL);
+}
+
+static void a_memfd_crosses_to_another_user(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("# only root can become another user\n");
+		skip();
+	}
+	cross("nobody");
 }
 
 /* ---- R22: containers ---- */
@@ -388,6 +407,7 @@ int main(void)
 		WITH_DIR(test_R25_a_forked_child_harms_nothing),
 		WITH_DIR(a_child_without_exec_keeps_nothing_alive),
 		cmocka_unit_test(a_memfd_crosses_to_another_process),
+		cmocka_unit_test(a_memfd_crosses_to_another_user),
 		WITH_DIR(test_R22_namespaces_that_share_a_directory),
 	};
 
