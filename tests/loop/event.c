@@ -235,7 +235,7 @@ static void host_is_not_starved(void **state)
 	event_active(event, EV_TIMEOUT, 0);
 	event_base_dispatch(base);
 	assert_int_equal(pair.received, MESSAGES);
-	assert_true(host_rounds > MESSAGES / 64); /* that many datagrams are sent in a round at most */
+	assert_true(host_rounds > MESSAGES / 256); /* fewer datagrams than that are sent in a round */
 	event_free(event);
 	flux_loop_close(pair.loop);
 	event_base_free(base);
