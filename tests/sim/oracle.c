@@ -94,8 +94,11 @@ static void see_welcome(struct sim_host *server, const struct sim_view *view, co
 	struct sim_oracle *oracle = server->sim->oracle;
 	const struct sim_host *client = sim_host_at(server->sim, &packet->to);
 	const struct sim_hello *hello = oracle->hellos;
+	struct flux_welcome welcome;
 
-	while (hello && (hello->host != client || hello->cid != view->header.cid))
+	/* Ids come again in another life: the checksum tells which question is answered. */
+	while (hello && (hello->host != client || hello->cid != view->header.cid ||
+			 !flux_welcome_decode(&welcome, packet->data, packet->len, hello->nonce)))
 		hello = hello->next;
 	if (!hello)
 		return;
@@ -120,20 +123,29 @@ static struct sim_wire_session *find_to(const struct sim_host *host, uint32_t ci
 	return NULL;
 }
 
-/* The session in which `host` sends to `peer` as `cid`; `which` is the host's end. */
-static struct sim_wire_session *find_from(const struct sim_host *host, const struct sim_host *peer, uint32_t cid,
-					  int *which)
+/*
+ * The session in which `host` sends to `peer` as `cid`; `which` is the host's end. An id may come again when
+ * the peer has started anew: the session with its present life is preferred.
+ */
+static struct sim_wire_session *find_from(const struct sim_host *host, const struct sim_host *peer,
+					  uint32_t cid, int *which)
 {
-	for (struct sim_wire_session *s = host->sim->oracle->sessions; s; s = s->next) {
-		for (*which = 0; *which < 2; ++*which) {
-			const struct sim_end *own = &s->end[*which];
+	struct sim_wire_session *found = NULL;
 
-			if (own->host == host && own->life == host->life && s->end[!*which].host == peer &&
-			    s->end[!*which].cid == cid)
+	for (struct sim_wire_session *s = host->sim->oracle->sessions; s; s = s->next) {
+		for (int i = 0; i < 2; i++) {
+			const struct sim_end *own = &s->end[i], *other = &s->end[!i];
+
+			if (own->host != host || own->life != host->life || other->host != peer ||
+			    other->cid != cid || (found && other->life != peer->life))
+				continue;
+			found = s;
+			*which = i;
+			if (other->life == peer->life)
 				return s;
 		}
 	}
-	return NULL;
+	return found;
 }
 
 static struct sim_wire_session *newest_between(struct sim *sim, const struct sim_host *a, const struct sim_host *b,
@@ -209,7 +221,7 @@ void sim_oracle_shown(struct sim_host *host, const struct flux_tx *tx)
 
 static void sent_in_session(struct sim_host *host, const struct sim_view *view, const struct sim_packet *packet)
 {
-	int which;
+	int which = 0;
 	const struct sim_host *peer = sim_host_at(host->sim, &packet->to);
 	struct sim_wire_session *s = find_from(host, peer, view->header.cid, &which);
 

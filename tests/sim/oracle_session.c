@@ -194,7 +194,7 @@ static bool is_even(const struct sim_link *link)
 	/* A copy that comes late counts as the packet itself if that was corrupted. */
 	if (cfg->duplicate_delay && cfg->corrupt > 0)
 		return false;
-	return !cfg->jitter && !cfg->reorder && !cfg->rate_bps && !cfg->script &&
+	return !cfg->jitter && cfg->reorder <= 0 && !cfg->rate_bps && !cfg->script &&
 	       !link->stats.cut && !link->stats.rewritten;
 }
 
