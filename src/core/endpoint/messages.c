@@ -136,10 +136,10 @@ uint32_t flux_session_read(struct flux_endpoint *ep, flux_sid sid, struct flux_m
 	bool had_eos;
 	uint32_t n;
 
-	if (!s || !s->open || s->paused || s->end.drop_unread)
+	if (!s || !s->open || s->end.drop_unread)
 		return 0;
 	had_eos = s->rx.delivery.eos;
-	n = flux_delivery_read(&s->rx.delivery, &s->rx.win, msgs, max);
+	n = flux_delivery_read(&s->rx.delivery, &s->rx.win, msgs, s->paused ? 0 : max);
 	if (!n || s->rx.delivery.broken)
 		after_reading(ep, s, had_eos);
 	return n;

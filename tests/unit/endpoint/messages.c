@@ -188,6 +188,25 @@ static void paused(void **state)
 	assert_int_equal(pair_session(&p, CLIENT)->tx.retransmitted, 0);
 }
 
+/* A read that gives nothing leaves nothing to release, also where an earlier one gave something. */
+static void read_while_paused(void **state)
+{
+	struct flux_msg msg;
+
+	(void)state;
+	p.unread[SERVER] = true;
+	assert_int_equal(send_len(10), 0);
+	pair_run(&p, FLUX_MS(50));
+	assert_int_equal(flux_session_read(p.ep[SERVER], p.sid[SERVER], &msg, 1), 1);
+	flux_session_pause(p.ep[SERVER], p.sid[SERVER], 1);
+	assert_int_equal(flux_session_read(p.ep[SERVER], p.sid[SERVER], &msg, 1), 0);
+	flux_session_release(p.ep[SERVER], p.sid[SERVER], 1);
+	flux_session_pause(p.ep[SERVER], p.sid[SERVER], 0);
+	assert_int_equal(flux_session_read(p.ep[SERVER], p.sid[SERVER], &msg, 1), 1);
+	flux_session_release(p.ep[SERVER], p.sid[SERVER], 1);
+	assert_int_equal(flux_session_read(p.ep[SERVER], p.sid[SERVER], &msg, 1), 0);
+}
+
 /* A message in the making keeps what is behind it, and nothing before it. */
 static void claims(void **state)
 {
@@ -238,6 +257,7 @@ int main(void)
 		CASE(lengths),
 		CASE(in_place),
 		CASE(paused),
+		CASE(read_while_paused),
 		CASE(claims),
 		CASE(no_such_session),
 	};
