@@ -68,7 +68,7 @@ struct flux_ring_cfg {
 	uint32_t size;                    /**< set by the initialiser */
 	uint32_t flags;                   /**< enum flux_ring_flags */
 	uint32_t capacity;                /**< slots: a power of two, 2 to 2^30 */
-	uint32_t slot;                    /**< bytes of a slot, 1 to 2^20; slots lie back to back; records: at least 8 */
+	uint32_t slot;                    /**< bytes of a slot, 1 to 2^20; slots lie back to back; records: a power of two from 8 */
 	uint32_t readers;                 /**< most readers at a time, 1 to FLUX_RING_SEATS */
 	uint32_t writers;                 /**< 1: a single producer; 2 to FLUX_RING_SEATS: that many at a time */
 	const struct flux_wait_ops *wait; /**< borrowed; NULL: handles can only spin, without deadline */
@@ -337,5 +337,6 @@ FLUX_API FLUX_MUST_CHECK int flux_ring_get_reader(const struct flux_ring *ring, 
 #endif
 
 #include <flux/ring_slots.h>
+#include <flux/ring_record.h>
 
 #endif

@@ -155,8 +155,10 @@ struct flux_ring_writer {
 	struct flux_ring_bell *bell; /* NULL: no reader ever sleeps */
 	uint32_t slow;               /* publishing takes more than the cursor */
 	uint32_t seat;
-	uint64_t room; /* the same as `limit`, of one among several producers */
-	uint64_t pad;  /* record ring: slots before the record, up to the wrap */
+	uint64_t room;  /* the same as `limit`, where others have a say in it */
+	uint64_t pad;   /* record ring: slots before the record, up to the wrap */
+	uint32_t shift; /* record ring: log2 of `slot` */
+	uint32_t pad_;
 	struct flux_ring *ring;
 	struct flux_ring_pace pace;
 	uint8_t line_[FLUX_RING_LINE]; /* what lies behind is in no line of ours */
@@ -172,7 +174,7 @@ struct flux_ring_reader {
 	uint64_t *gate;
 	struct flux_ring_bell *bell; /* NULL: nobody who waits for a release ever sleeps */
 	uint32_t batch;
-	uint32_t slow; /* releasing takes more than the gate */
+	uint32_t slow; /* reading or releasing takes more than the gate */
 	uint32_t every;
 	uint32_t seat;
 	uint64_t scan;  /* known to be published, or taken, up to here; `limit` never lies above */
@@ -181,8 +183,10 @@ struct flux_ring_reader {
 	uint64_t missed;
 	uint64_t start;
 	uint32_t flags;
-	uint32_t bad;  /* the next item was found damaged, and shown as such */
-	uint64_t read; /* record ring: read, and not yet released, up to here */
+	uint32_t bad;   /* the next item was found damaged, and shown as such: its slots */
+	uint32_t shift; /* record ring: log2 of `slot` */
+	uint32_t held;  /* record ring: read and not released */
+	uint64_t read;  /* record ring: read, and not yet released, up to here */
 	struct flux_ring *ring;
 	struct flux_ring_pace pace;
 	uint8_t line_[FLUX_RING_LINE];

@@ -15,6 +15,7 @@
 #define SHARE FLUX_RING_SHARE
 #define LOSSY FLUX_RING_LOSSY
 #define SUMS  FLUX_RING_SUMS
+#define RECS  FLUX_RING_RECORDS
 #define ADAPT FLUX_WAIT_ADAPTIVE
 #define YIELD FLUX_WAIT_YIELD
 #define NAP   FLUX_WAIT_SLEEP
@@ -42,6 +43,13 @@ static const struct stress_kind kinds[] = {
 	{ "mpmc shared, smallest ring", SHARE, 2, 2, 2, 16, YIELD, YIELD, STRESS_FLAT, 0, 0 },
 	{ "lossy, 2 readers", LOSSY, 1, 2, 64, 64, ADAPT, ADAPT, STRESS_FLAT, 0, 0 },
 	{ "lossy, checksums", LOSSY | SUMS, 1, 1, 16, 40, ADAPT, YIELD, STRESS_FLAT, 0, 0 },
+	{ "records, 1 writer, 2 readers", RECS, 1, 2, 256, 8, ADAPT, ADAPT, STRESS_FLAT, 1, 0 },
+	{ "records, 1 writer, both sides block", RECS | SLEEP, 1, 1, 64, 16, BLOCK, BLOCK, STRESS_FLAT, 1, 0 },
+	{ "records, 3 writers, checksums", RECS | SUMS, 3, 1, 64, 32, YIELD, YIELD, STRESS_FLAT, 1, 0 },
+	{ "records, 2 writers, pipeline of 2", RECS, 2, 2, 64, 16, YIELD, YIELD, STRESS_PIPELINE, 1, 0 },
+	{ "records shared, 1 writer", RECS | SHARE, 1, 2, 64, 16, YIELD, YIELD, STRESS_FLAT, 1, 0 },
+	{ "records shared, 2 writers, 3 readers", RECS | SHARE, 2, 3, 64, 32, YIELD, YIELD, STRESS_FLAT, 1, 0 },
+	{ "R17 records, join and leave", RECS, 2, 1, 64, 16, YIELD, YIELD, STRESS_FLAT, 1, 2 },
 	{ "R17 join and leave, 1 writer", 0, 1, 1, 64, 32, ADAPT, ADAPT, STRESS_FLAT, 0, 2 },
 	{ "R17 join and leave, 2 writers, aborts", 0, 2, 1, 64, 32, YIELD, YIELD, STRESS_FLAT, 1, 2 },
 	{ "R17 join and leave, shared", SHARE, 2, 1, 64, 32, YIELD, YIELD, STRESS_FLAT, 0, 2 },

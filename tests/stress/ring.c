@@ -106,19 +106,51 @@ static void *write_items(void *arg)
 	return NULL;
 }
 
+/* Records of 16 bytes and more; the length is part of what is checked, because all of it is. */
+static void *write_records(void *arg)
+{
+	struct party *party = arg;
+	uint64_t done = 0;
+
+	while (done < party->run->count && !party->why[0]) {
+		uint32_t len = 16 + 8 * (uint32_t)(rnd(&party->seed) % (rnd(&party->seed) % 8 ? 8 : 24));
+		struct flux_ring_record record;
+		int rc = flux_ring_record_claim_wait(&party->w, len, &record, patience());
+
+		if (rc < 0) {
+			FAIL(party, "claim: %s", flux_errname(rc));
+			break;
+		}
+		if (party->kind->aborts && rnd(&party->seed) % 8 == 0) {
+			flux_ring_record_abort(&party->w);
+			continue;
+		}
+		if (party->kind->aborts && rnd(&party->seed) % 8 == 0)
+			len = 16;
+		item_write(record.data, len, record.seq, item_id(party->number, done++));
+		dawdle(party);
+		flux_ring_record_publish(&party->w, len);
+	}
+	flux_ring_writer_close(&party->w);
+	if (__atomic_sub_fetch(&party->run->writing, 1, __ATOMIC_ACQ_REL) == 0)
+		flux_ring_close(party->run->ring);
+	return NULL;
+}
+
 /* What every reader knows of the writers' items: they come in each writer's order, without a hole. */
 struct expected {
 	uint64_t next[16];
 	bool started[16];
 };
 
-static void check(struct party *party, struct expected *expected, const void *item, uint64_t seq)
+static void check(struct party *party, struct expected *expected, const void *item, uint32_t bytes,
+		  uint64_t seq)
 {
 	const struct stress_kind *kind = party->kind;
 	uint64_t id, number;
 	uint32_t writer;
 
-	if (!item_read(item, kind->slot, seq, &id)) {
+	if (!item_read(item, bytes, seq, &id)) {
 		FAIL(party, "item %llu is torn or misplaced", (unsigned long long)seq);
 		return;
 	}
@@ -157,7 +189,7 @@ static int read_batch(struct party *party, struct expected *expected)
 		const uint8_t *at = (const uint8_t *)span.at[part] +
 				    (size_t)(part ? i - span.n[0] : i) * kind->slot;
 
-		check(party, expected, at, span.seq + i);
+		check(party, expected, at, kind->slot, span.seq + i);
 		held++;
 		if (rnd(&party->seed) % 16 == 0) {
 			flux_ring_release(&party->r, held);
@@ -167,6 +199,31 @@ static int read_batch(struct party *party, struct expected *expected)
 	dawdle(party);
 	flux_ring_release(&party->r, held);
 	return n;
+}
+
+/* Read a few records, release them together: the last result. */
+static int read_records(struct party *party, struct expected *expected)
+{
+	bool share = party->kind->flags & FLUX_RING_SHARE;
+	uint64_t few = share ? 1 : 1 + rnd(&party->seed) % 6;
+	struct flux_ring_record record;
+	int rc = flux_ring_record_read_wait(&party->r, &record, patience());
+
+	while (rc == 1) {
+		check(party, expected, record.data, record.len, record.seq);
+		if (!--few)
+			break;
+		rc = flux_ring_record_read(&party->r, &record);
+	}
+	dawdle(party);
+	flux_ring_record_release(&party->r);
+	return rc;
+}
+
+static int read_some(struct party *party, struct expected *expected)
+{
+	return party->kind->flags & FLUX_RING_RECORDS ? read_records(party, expected) :
+							read_batch(party, expected);
 }
 
 static void *read_items(void *arg)
@@ -179,7 +236,7 @@ static void *read_items(void *arg)
 		for (int i = 0; i < 16; i++)
 			expected.started[i] = true;
 	while (n >= 0 && !party->why[0])
-		n = read_batch(party, &expected);
+		n = read_some(party, &expected);
 	if (n < 0 && n != FLUX_ECLOSED)
 		FAIL(party, "peek: %s", flux_errname(n));
 	flux_ring_reader_leave(&party->r);
@@ -209,7 +266,7 @@ static void *copy_items(void *arg)
 		/* A writer alone numbers items as the ring does. */
 		expected.next[0] = seq;
 		for (int i = 0; i < n; i++)
-			check(party, &expected, items + (size_t)i * slot, seq++);
+			check(party, &expected, items + (size_t)i * slot, slot, seq++);
 		if (!n && flux_ring_reader_pause_(&party->r, &idle, FLUX_NEVER) < 0)
 			FAIL(party, "no pause");
 	}
@@ -239,12 +296,12 @@ static void *come_and_go(void *arg)
 			break;
 		}
 		/* A writer alone numbers items as the ring does: no hole between the start and the first. */
-		if (party->kind->writers == 1 && !party->kind->aborts) {
+		if (party->kind->writers == 1 && !(party->kind->flags & FLUX_RING_RECORDS)) {
 			expected.started[0] = true;
 			expected.next[0] = party->r.start;
 		}
 		for (uint64_t i = 0; i < stay && n >= 0; i++)
-			n = read_batch(party, &expected);
+			n = read_some(party, &expected);
 		if (n < 0 && n != FLUX_ECLOSED)
 			FAIL(party, "peek: %s", flux_errname(n));
 		flux_ring_reader_leave(&party->r);
@@ -340,11 +397,12 @@ const char *stress_ring(const struct stress_kind *kind, uint64_t count, uint64_t
 			abort();
 	}
 	for (uint32_t i = 0; i < all; i++) {
-		void *(*reads)(void *) = kind->flags & FLUX_RING_LOSSY ? copy_items : read_items;
-
-		start(&parties[i], i < kind->writers                 ? write_items :
-				   i < kind->writers + kind->readers ? reads :
-								       come_and_go);
+		if (i >= kind->writers + kind->readers)
+			start(&parties[i], come_and_go);
+		else if (i >= kind->writers)
+			start(&parties[i], kind->flags & FLUX_RING_LOSSY ? copy_items : read_items);
+		else
+			start(&parties[i], kind->flags & FLUX_RING_RECORDS ? write_records : write_items);
 	}
 	for (uint32_t i = 0; i < all; i++)
 		pthread_join(parties[i].thread, NULL);

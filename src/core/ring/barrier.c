@@ -83,15 +83,16 @@ int flux_ring_refresh(struct flux_ring_reader *reader, uint64_t n)
 	struct flux_ring *ring = reader->ring;
 	bool closed = flux_ring_is_closed(ring); /* before the look at the cursor */
 	uint64_t end = ready(reader, n ? n : 1);
+	uint64_t from = flux_ring_is(ring, FLUX_RING_RECORDS) ? reader->read : reader->next;
 
-	if (end > reader->next) {
+	if (end > from) {
 		reader->limit = end;
-		return (int)(end - reader->next);
+		return (int)(end - from);
 	}
 	if (!closed)
 		return 0;
 	/* A reader after others goes on until they have passed on everything. */
-	return reader->after && reader->next < tail(ring) ? 0 : FLUX_ECLOSED;
+	return reader->after && from < tail(ring) ? 0 : FLUX_ECLOSED;
 }
 
 int flux_ring_peek_slow_(struct flux_ring_reader *reader, uint32_t n)
@@ -114,7 +115,10 @@ int flux_ring_peek_slow_(struct flux_ring_reader *reader, uint32_t n)
 
 void flux_ring_release_slow_(struct flux_ring_reader *reader)
 {
-	flux_ring_share_release(reader);
+	if (flux_ring_is(reader->ring, FLUX_RING_SHARE))
+		flux_ring_share_release(reader);
+	else
+		flux_ring_gate(reader);
 }
 
 int flux_ring_copy(struct flux_ring_reader *reader, uint32_t n, void *items, uint64_t *missed)

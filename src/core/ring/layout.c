@@ -46,7 +46,7 @@ static int check(uint32_t flags, uint32_t capacity, uint32_t slot, uint32_t read
 {
 	if (flags & ~FLUX_RING_CALLERS || !flux_is_pow2(capacity) || capacity < 2 || capacity > SLOTS_MAX)
 		return FLUX_EINVAL;
-	if (!slot || slot > SLOT_BYTES_MAX || (flags & FLUX_RING_RECORDS && (slot < RECORD_HEAD || slot % 8)))
+	if (!slot || slot > SLOT_BYTES_MAX || (flags & FLUX_RING_RECORDS && (slot < RECORD_HEAD || !flux_is_pow2(slot))))
 		return FLUX_EINVAL;
 	if (!readers || readers > FLUX_RING_SEATS || !writers || writers > FLUX_RING_SEATS)
 		return FLUX_EINVAL;

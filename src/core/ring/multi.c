@@ -5,6 +5,14 @@
  */
 #include "core/ring/ring.h"
 
+/* A record does not wrap: what it takes together with the room before the wrap. */
+static uint64_t padded(const struct flux_ring *ring, uint64_t at, uint64_t slots)
+{
+	uint64_t to_wrap = ring->capacity - (at & ring->mask);
+
+	return flux_ring_is(ring, FLUX_RING_RECORDS) && slots > to_wrap ? slots + to_wrap : slots;
+}
+
 int flux_ring_multi_claim(struct flux_ring_writer *writer, uint64_t least, uint64_t most, uint64_t *start)
 {
 	struct flux_ring *ring = writer->ring;
@@ -16,12 +24,13 @@ int flux_ring_multi_claim(struct flux_ring_writer *writer, uint64_t least, uint6
 	if (writer->end != writer->next)
 		return FLUX_EBUSY;
 	for (;;) {
-		if (at + most > writer->room) {
+		n = padded(ring, at, most);
+		if (at + n > writer->room) {
 			if (flux_ring_is_closed(ring))
 				return FLUX_ECLOSED;
 			flux_ring_look(ring, &writer->room, at);
 			/* `at` may be old and the room new, or the other way round: never "plenty". */
-			if (at + least > writer->room) {
+			if (at + padded(ring, at, least) > writer->room) {
 				uint64_t now = __atomic_load_n(claimed, __ATOMIC_RELAXED);
 
 				if (now == at)
@@ -30,7 +39,7 @@ int flux_ring_multi_claim(struct flux_ring_writer *writer, uint64_t least, uint6
 				continue;
 			}
 		}
-		n = at + most > writer->room ? writer->room - at : most;
+		n = at + n > writer->room ? writer->room - at : n;
 		__atomic_store_n(&seat->gate, at, __ATOMIC_RELAXED);
 		__atomic_store_n(&seat->count, n, __ATOMIC_RELAXED);
 		/* R10: the intent before the claim; pairs with A10 in info.c. */
@@ -45,6 +54,12 @@ int flux_ring_multi_claim(struct flux_ring_writer *writer, uint64_t least, uint6
 static void store_word(struct flux_ring *ring, uint64_t seq, uint64_t n, bool skip, int order)
 {
 	__atomic_store_n(&ring->words[seq & ring->mask], flux_ring_word(ring, seq, n, skip), order);
+}
+
+void flux_ring_publish_word(struct flux_ring *ring, uint64_t seq, uint64_t n)
+{
+	/* R3, as below. */
+	store_word(ring, seq, n, false, __ATOMIC_RELEASE);
 }
 
 /* Make slots that were claimed into a skip. Shared readers meet it from its middle: they ask each slot. */

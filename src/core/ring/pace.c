@@ -166,7 +166,7 @@ int flux_ring_reader_arm(struct flux_ring_reader *reader)
 
 	if (reader->pace.kind != FLUX_WAIT_FD)
 		return FLUX_ENOTSUP;
-	if (reader->next < reader->limit)
+	if ((flux_ring_is(reader->ring, FLUX_RING_RECORDS) ? reader->read : reader->next) < reader->limit)
 		return 1;
 	__atomic_fetch_or(&bell->fds[SIDE_READERS], 1ull << reader->seat, __ATOMIC_RELAXED);
 	(void)flux_ring_arm(bell);

@@ -160,9 +160,11 @@ static void fill(struct flux_ring_reader *reader, struct flux_ring *ring,
 	reader->slot = ring->slot;
 	reader->gate = &ring->readers[place].gate;
 	reader->bell = flux_ring_is(ring, FLUX_RING_WRITERS_SLEEP) ? &ring->head->room : NULL;
+	reader->shift = (uint32_t)__builtin_ctz(ring->slot);
 	reader->batch = cfg->batch ? cfg->batch : UINT32_MAX;
 	reader->every = cfg->every;
-	reader->slow = flux_ring_is(ring, FLUX_RING_SHARE);
+	reader->slow = flux_ring_is(ring, FLUX_RING_SHARE) ||
+		       (flux_ring_is(ring, FLUX_RING_RECORDS) && flux_ring_is(ring, FLUX_RING_SUMS));
 	reader->pace = (struct flux_ring_pace){ cfg->wait, cfg->spins, cfg->nap_ns, 0 };
 }
 
@@ -199,7 +201,7 @@ int flux_ring_reader_join(struct flux_ring_reader *reader, struct flux_ring *rin
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
 	reader->start = start(reader, known.start == FLUX_RING_NOW);
-	reader->next = reader->limit = reader->scan = reader->start;
+	reader->next = reader->limit = reader->scan = reader->read = reader->start;
 	/* R11: pairs with A11. */
 	__atomic_store_n(&seat->state, SEAT_USED, __ATOMIC_RELEASE);
 	return 0;

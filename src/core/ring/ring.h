@@ -91,10 +91,16 @@ bool flux_ring_is_closed(const struct flux_ring *ring);
 
 /* multi.c: several producers. */
 
-/* Claim `least` to `most` slots at the common position; *start is where. A count, or an error. */
+/*
+ * Claim `least` to `most` slots at the common position, with a record the room before the wrap if it
+ * does not fit there; *start is where. How many, or an error.
+ */
 int flux_ring_multi_claim(struct flux_ring_writer *writer, uint64_t least, uint64_t most, uint64_t *start);
 /* Publish `n` of the open claim and turn the rest into a skip. */
 void flux_ring_multi_publish(struct flux_ring_writer *writer, uint64_t n);
+
+/* Publish `n` slots from `seq` on by their word. */
+void flux_ring_publish_word(struct flux_ring *ring, uint64_t seq, uint64_t n);
 
 /* barrier.c: what may be read. */
 

@@ -33,8 +33,14 @@ int flux_ring_skip(struct flux_ring_reader *reader)
 {
 	if (!reader->bad)
 		return FLUX_EINVAL;
-	reader->bad = 0;
 	reader->damaged++;
+	if (flux_ring_is(reader->ring, FLUX_RING_RECORDS)) {
+		/* Passed like a skip: given back with what is released next. */
+		reader->read += reader->bad;
+		reader->bad = 0;
+		return 0;
+	}
+	reader->bad = 0;
 	if (reader->flags & FLUX_READER_LOSSY) {
 		reader->next++;
 		return 0;

@@ -29,6 +29,7 @@ int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *rin
 	writer->mask = ring->mask;
 	writer->data = ring->data;
 	writer->slot = ring->slot;
+	writer->shift = (uint32_t)__builtin_ctz(ring->slot);
 	writer->cursor = &ring->head->cursor;
 	writer->bell = flux_ring_is(ring, FLUX_RING_READERS_SLEEP) ? &ring->head->data : NULL;
 	writer->slow = flux_ring_by_words(ring->flags) || flux_ring_is(ring, FLUX_RING_SUMS);
@@ -43,7 +44,9 @@ int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *rin
 
 void flux_ring_writer_close(struct flux_ring_writer *writer)
 {
-	if (flux_ring_is(writer->ring, FLUX_RING_MULTI) && writer->end != writer->next)
+	if (flux_ring_is(writer->ring, FLUX_RING_RECORDS))
+		flux_ring_record_abort(writer);
+	else if (flux_ring_is(writer->ring, FLUX_RING_MULTI) && writer->end != writer->next)
 		flux_ring_multi_publish(writer, 0);
 	flux_ring_seat_give(&writer->ring->writers[writer->seat]);
 }
