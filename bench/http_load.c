@@ -31,7 +31,7 @@ static void sender_main(int fd, void *ctx)
 		bench_pin(1);
 	if (nice(NICE) == -1)
 		bench_die("nice");
-	flood_send(&load->addr, load->options->size, load->options->seconds, &sent);
+	flood_send(&load->addr, load->options, &sent);
 	bench_put(fd, &sent, sizeof(sent));
 }
 
@@ -62,7 +62,7 @@ static struct evhttp *open_page(struct event_base *base)
 
 int main(int argc, char **argv)
 {
-	struct bench_options options = { .size = 1024, .seconds = 2 };
+	struct bench_options options = { .size = 1024, .seconds = 2, .offload = true };
 	struct load load = { .options = &options };
 	struct flood_receiver receiver = { 0 };
 	struct event_base *base;
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	if (options.spread)
 		bench_pin(0);
 	base = event_base_new();
-	flood_receiver_open(&receiver, base, &load.addr);
+	flood_receiver_open(&receiver, base, &options, &load.addr);
 	http = open_page(base);
 	if (options.size > 1)
 		bench_fork(sender_main, &load, &report);

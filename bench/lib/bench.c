@@ -16,7 +16,10 @@
 
 static void usage(const char *program)
 {
-	fprintf(stderr, "Usage: %s [-l] [--size BYTES] [--seconds S] [--nopin] [HOST:PORT]\n", program);
+	fprintf(stderr,
+		"Usage: %s [-l] [--size BYTES] [--seconds S] [--nopin] [--offload | --no-offload] "
+		"[HOST:PORT]\n",
+		program);
 	exit(2);
 }
 
@@ -25,6 +28,8 @@ void bench_parse(struct bench_options *options, int argc, char **argv)
 	static const struct option longs[] = { { "size", required_argument, NULL, 's' },
 					       { "seconds", required_argument, NULL, 't' },
 					       { "nopin", no_argument, NULL, 'n' },
+					       { "offload", no_argument, NULL, 'o' },
+					       { "no-offload", no_argument, NULL, 'O' },
 					       { NULL, 0, NULL, 0 } };
 	int option;
 
@@ -36,6 +41,8 @@ void bench_parse(struct bench_options *options, int argc, char **argv)
 			options->seconds = strtod(optarg, NULL);
 		else if (option == 'n')
 			options->spread = false;
+		else if (option == 'o' || option == 'O')
+			options->offload = option == 'o';
 		else if (option == 'l')
 			options->listen = true;
 		else

@@ -8,12 +8,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What every program here takes: --size, --seconds, and for some an address. */
+/* What every program here takes: --size, --seconds, and for some --offload or an address. */
 struct bench_options {
 	uint32_t size; /* bytes of a message or a datagram */
 	double seconds;
 	bool listen;
 	bool spread;      /* pin to two CPUs; --nopin: leave it to the kernel */
+	bool offload;     /* --offload, --no-offload: runs of datagrams through the kernel as one */
 	const char *addr; /* HOST:PORT, or NULL */
 };
 

@@ -16,6 +16,7 @@ static void die(const char *what, const char *why)
 	exit(1);
 }
 
+/* One end only sends DATA and the other only receives it: the sums below have one summand. */
 static void sample(struct flood_outcome *outcome, struct flux_binding *binding, flux_sid sid)
 {
 	struct flux_session_stats session = { .size = sizeof(session) };
@@ -23,11 +24,14 @@ static void sample(struct flood_outcome *outcome, struct flux_binding *binding, 
 
 	if (flux_binding_get_session_stats(binding, sid, &session) == 0) {
 		outcome->datagrams = session.tx_datagrams + session.rx_datagrams;
+		outcome->bytes = session.tx_bytes + session.rx_bytes;
 		outcome->lost = session.lost;
 		outcome->retransmitted = session.retransmitted;
 	}
 	flux_binding_get_stats(binding, &socket);
 	outcome->kernel_drops = socket.rx_kernel_drops;
+	outcome->calls = session.tx_datagrams ? socket.tx_syscalls : socket.rx_syscalls;
+	outcome->offload = session.tx_datagrams ? socket.tx_offload : socket.rx_offload;
 }
 
 /* Receiving */
@@ -61,7 +65,7 @@ static void on_receiver_event(void *ctx, struct flux_binding *binding, const str
 }
 
 void flood_receiver_open(struct flood_receiver *receiver, struct event_base *base,
-			 struct flux_addr *addr)
+			 const struct bench_options *options, struct flux_addr *addr)
 {
 	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
 	struct flux_sub_cfg sub_cfg = FLUX_SUB_CFG_INIT;
@@ -71,6 +75,7 @@ void flood_receiver_open(struct flood_receiver *receiver, struct event_base *bas
 	cfg.local = "127.0.0.1:0";
 	cfg.on_event = on_receiver_event;
 	cfg.ctx = receiver;
+	cfg.no_offload = !options->offload;
 	sub_cfg.on_message = on_message;
 	sub_cfg.ctx = receiver;
 	if (flux_loop_open_event(&receiver->loop, base) != 0)
@@ -128,21 +133,22 @@ static void on_sender_event(void *ctx, struct flux_binding *binding, const struc
 	event_base_loopbreak(sender->base);
 }
 
-void flood_send(const struct flux_addr *to, uint32_t size, double seconds,
+void flood_send(const struct flux_addr *to, const struct bench_options *options,
 		struct flood_outcome *outcome)
 {
 	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
 	struct flux_pub_cfg pub_cfg = FLUX_PUB_CFG_INIT;
-	struct sender sender = { .outcome = outcome, .size = size };
+	struct sender sender = { .outcome = outcome, .size = options->size };
 	uint64_t cpu = bench_cpu_ns();
 	char text[FLUX_ADDR_TEXT];
 	struct flux_loop *loop;
 	struct flux_pub *pub;
 
-	sender.span_ns = (uint64_t)(seconds * 1e9);
+	sender.span_ns = (uint64_t)(options->seconds * 1e9);
 	sender.base = event_base_new();
 	cfg.on_event = on_sender_event;
 	cfg.ctx = &sender;
+	cfg.no_offload = !options->offload;
 	pub_cfg.on_writable = on_writable;
 	pub_cfg.ctx = &sender;
 	if (!sender.base || flux_loop_open_event(&loop, sender.base) != 0)
