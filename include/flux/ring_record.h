@@ -40,6 +40,14 @@ FLUX_API FLUX_MUST_CHECK int flux_ring_record_read_slow_(struct flux_ring_reader
 FLUX_API FLUX_MUST_CHECK int flux_ring_record_verify_(struct flux_ring_reader *reader,
 						      const struct flux_ring_record *record);
 
+static inline int flux_ring_no_record_(struct flux_ring_record *record, int rc)
+{
+	record->data = NULL;
+	record->len = record->slots = 0;
+	record->seq = 0;
+	return rc;
+}
+
 static inline uint64_t flux_ring_record_slots_(uint64_t slot, uint32_t shift, uint32_t len)
 {
 	return (FLUX_RECORD_HEAD_ + slot - 1 + len) >> shift;
@@ -64,7 +72,7 @@ static inline uint64_t flux_ring_record_max(const struct flux_ring *ring)
  * flux_ring_record_abort(); with several producers readers wait for an unfinished one.
  *
  * @param len     0 to flux_ring_record_max().
- * @param record  [out] set only on success.
+ * @param record  [out] empty without success.
  *
  * @return 0; or
  *         FLUX_EAGAIN    no room: a reader holds it;
@@ -88,7 +96,7 @@ static inline FLUX_MUST_CHECK int flux_ring_record_claim(struct flux_ring_writer
 		int rc = flux_ring_record_claim_slow_(writer, slots, &pad);
 
 		if (rc < 0)
-			return rc;
+			return flux_ring_no_record_(record, rc);
 	}
 	if (pad) {
 		struct flux_ring_record_head_ *head =
@@ -170,7 +178,7 @@ static inline FLUX_MUST_CHECK int flux_ring_record_claim_wait(struct flux_ring_w
  * Read the next record, in place. It stays until flux_ring_record_release(), so that several may be
  * held; on a shared ring only one.
  *
- * @param record  [out] set if the result is 1 or FLUX_EBADMSG.
+ * @param record  [out] empty unless the result is 1 or FLUX_EBADMSG.
  *
  * @return 1; 0 if there is none now; or
  *         FLUX_ECLOSED  the ring was closed and all was read;
@@ -193,7 +201,7 @@ static inline FLUX_MUST_CHECK int flux_ring_record_read(struct flux_ring_reader 
 			int rc = flux_ring_record_read_slow_(reader);
 
 			if (rc <= 0)
-				return rc;
+				return flux_ring_no_record_(record, rc);
 		}
 		head = flux_ring_record_at_(reader->data, reader->mask, reader->shift, reader->read);
 		/* Copied once, then checked: what others write there later misleads nobody. */
@@ -202,14 +210,14 @@ static inline FLUX_MUST_CHECK int flux_ring_record_read(struct flux_ring_reader 
 		if (FLUX_UNLIKELY_(slots & FLUX_RECORD_SKIP_)) {
 			slots &= ~FLUX_RECORD_SKIP_;
 			if (!slots || slots > reader->limit - reader->read)
-				return FLUX_EPROTO;
+				return flux_ring_no_record_(record, FLUX_EPROTO);
 			reader->read += slots;
 			continue;
 		}
 		if (FLUX_UNLIKELY_(slots > reader->limit - reader->read ||
 				   flux_ring_record_slots_(reader->slot, reader->shift, len) > slots ||
 				   (reader->read & reader->mask) + slots > reader->mask + 1))
-			return FLUX_EPROTO;
+			return flux_ring_no_record_(record, FLUX_EPROTO);
 		record->data = head + 1;
 		record->len = len;
 		record->slots = slots;
