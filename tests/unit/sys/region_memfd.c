@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "tests/lib/child.h"
 #include "tests/lib/regions.h"
 
 static int pair[2];
@@ -173,6 +175,67 @@ static void what_is_no_region(void **state)
 	close(plain);
 }
 
+static int without_an_fd_left(void *arg)
+{
+	struct flux_region_cfg cfg = memfd_cfg(FLUX_REGION_ATTACH, 0);
+	struct flux_region *region = arg;
+	struct rlimit lim;
+
+	/* The lowest number that is free is the first that is not allowed. */
+	CHECK(flux_region_send(region, pair[0], regions_why) == 0);
+	lim.rlim_cur = lim.rlim_max = (rlim_t)dup(0);
+	close((int)lim.rlim_cur);
+	CHECK(setrlimit(RLIMIT_NOFILE, &lim) == 0);
+	CHECK(flux_region_receive(&region, pair[1], &cfg, regions_why) == -EMFILE);
+	CHECK(strstr(regions_why, "ulimit -n"));
+	return 0;
+}
+
+static int sender_without_an_fd(void *arg)
+{
+	struct flux_region_cfg cfg = memfd_cfg(FLUX_REGION_CREATE, 0);
+	struct rlimit none = { 0, 0 };
+	struct flux_region *region = arg;
+
+	/* A handle that fork() gave us is of no use for this: one of our own. */
+	CHECK(flux_region_send(region, pair[0], regions_why) == FLUX_ECLOSED);
+	CHECK(flux_region_open(&region, &cfg, regions_why) == 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	CHECK(flux_region_send(region, pair[0], regions_why) == -EMFILE);
+	CHECK(strstr(regions_why, "/proc"));
+	flux_region_close(region);
+	CHECK(flux_region_open(&region, &cfg, regions_why) == -EMFILE);
+	CHECK(strstr(regions_why, "memfd_create"));
+	return 0;
+}
+
+static void no_fd_left(void **state)
+{
+	struct flux_region *region = create(0);
+
+	(void)state;
+	assert_int_equal(child_run(sender_without_an_fd, region), 0);
+	assert_int_equal(flux_region_send(region, pair[0], regions_why), 0);
+	flux_region_close(receive(0, 0, ""));
+	flux_region_close(region);
+}
+
+static int receive_without_an_fd(void *arg)
+{
+	struct flux_region *region = create(0);
+	int rc = without_an_fd_left(region);
+
+	(void)arg;
+	flux_region_close(region);
+	return rc;
+}
+
+static void no_fd_left_to_receive(void **state)
+{
+	(void)state;
+	assert_int_equal(child_run(receive_without_an_fd, NULL), 0);
+}
+
 static void the_socket(void **state)
 {
 	struct flux_region_cfg cfg = memfd_cfg(FLUX_REGION_ATTACH, 0);
@@ -251,6 +314,9 @@ int main(void)
 		STREAM(read_only_peers),
 		STREAM(what_is_no_region),
 		PACKETS(what_is_no_region),
+		STREAM(no_fd_left),
+		STREAM(no_fd_left_to_receive),
+		PACKETS(no_fd_left_to_receive),
 		STREAM(the_socket),
 		STREAM(wishes_of_the_receiver),
 	};
