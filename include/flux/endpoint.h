@@ -249,7 +249,8 @@ FLUX_API void flux_endpoint_expire(struct flux_endpoint *ep, flux_ts now);
 
 /**
  * Pull the next event. A session's events come in order: UP first, CLOSED last. EOS and CLOSED wait
- * until its messages are read.
+ * until its messages are read, but a session that nobody reads is told CLOSED an idle timeout after its
+ * end all the same, and the unread messages go with it.
  *
  * @param event  [out] set only if 1 is returned.
  *

@@ -37,7 +37,7 @@ struct flux_sub_cfg {
 
 /**
  * Subscribe. Messages that arrived before wait for the first subscription, and with them the session's
- * EOS and CLOSED.
+ * EOS and CLOSED: the latter for an idle timeout at most.
  *
  * @param sub  [out] set only on success; ends with flux_sub_close(), or with its binding.
  * @param sid  one session, or 0: every session that has no subscription of its own.

@@ -55,6 +55,7 @@ struct flux_knock {
 
 /* How and why a session ends. */
 struct flux_ending {
+	flux_ts t_drop;   /* TOMB: unread messages keep CLOSED back no longer */
 	flux_ts t_linger; /* DRAIN: when to give up flushing */
 	flux_ts t_next;   /* CLOSING: when to send CLOSE again; TOMB: when to forget */
 	int reason;

@@ -125,6 +125,7 @@ static void bury(struct flux_endpoint *ep, struct flux_session *s)
 
 	s->state = FLUX_S_TOMB;
 	s->end.t_next = flux_ts_add(ep->now, rest);
+	s->end.t_drop = flux_ts_add(ep->now, s->idle_timeout);
 	flux_session_refresh(ep, s);
 	flux_session_set_timer(ep, s, false);
 }

@@ -76,11 +76,21 @@ static void expire_up(struct flux_endpoint *ep, struct flux_session *s, flux_ts 
 	expire_idle(ep, s, now);
 }
 
+/* Its last event was not pulled. If that is because nobody reads its messages, they go after a while. */
+static void expire_untold(struct flux_endpoint *ep, struct flux_session *s, flux_ts now)
+{
+	flux_heap_set(&ep->timers, &s->timer, now < s->end.t_drop ? s->end.t_drop : FLUX_NEVER);
+	if (now < s->end.t_drop)
+		return;
+	s->end.drop_unread = true;
+	flux_session_refresh(ep, s);
+}
+
 /* Forget it, unless an image of it is lent or its last event was not pulled. */
 static void expire_tomb(struct flux_endpoint *ep, struct flux_session *s, flux_ts now)
 {
 	if (s->pending)
-		flux_heap_set(&ep->timers, &s->timer, FLUX_NEVER);
+		expire_untold(ep, s, now);
 	else if (s->lent)
 		flux_heap_set(&ep->timers, &s->timer, now + BUSY_TOMB);
 	else

@@ -193,6 +193,24 @@ static void at_rest(void **state)
 	assert_true(wakes < 100);
 }
 
+/* A session that nobody reads hears of its end too: its unread messages hold CLOSED back for a while only. */
+static void unread_is_told(void **state)
+{
+	(void)state;
+	open_with(FLUX_S(1), FLUX_MS(50));
+	p.unread[SERVER] = true;
+	flux_session_pause(p.ep[SERVER], p.sid[SERVER], 1);
+	assert_int_equal(flux_session_send(p.ep[CLIENT], p.sid[CLIENT], "lost", 4), 0);
+	pair_run(&p, FLUX_MS(50));
+	p.lose[SERVER] = p.lose[CLIENT] = true;
+	pair_run(&p, FLUX_MS(1500));
+	assert_null(pair_event(&p, SERVER, FLUX_EVENT_CLOSED));
+	pair_run(&p, FLUX_MS(1500));
+	assert_non_null(pair_event(&p, SERVER, FLUX_EVENT_CLOSED));
+	assert_int_equal(pair_event(&p, SERVER, FLUX_EVENT_CLOSED)->reason, FLUX_ETIMEDOUT);
+	pair_check(&p);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -206,6 +224,7 @@ int main(void)
 		CASE(kernel_refuses),
 		CASE(no_spinning),
 		CASE(at_rest),
+		CASE(unread_is_told),
 	};
 
 	return cmocka_run_group_tests_name("endpoint/timers", tests, NULL, NULL);
