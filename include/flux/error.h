@@ -36,7 +36,7 @@ extern "C" {
 	X(FLUX_EABORTED, -4101, "the peer gave up and said why in the code")                     \
 	X(FLUX_EUNDELIVERED, -4102, "the close deadline passed before everything was confirmed") \
 	X(FLUX_ETHREAD, -4103, "called from a thread that does not own the handle")              \
-	X(FLUX_EUNSAFE, -4104, "its owner, mode, type or seals let others harm us")              \
+	X(FLUX_EUNSAFE, -4104, "refused as unsafe: the words tell what lets whom do harm")       \
 	X(FLUX_EMAGIC, -4105, "no Flux region: it does not begin as one")                        \
 	X(FLUX_ELAYOUT, -4106, "the region is laid out by another version of the library")       \
 	X(FLUX_EHEADER, -4107, "the header of the region has another length than ours")          \

@@ -131,7 +131,7 @@ enum flux_sched {
  * @param flags     0 or FLUX_SCHED_FORCE.
  * @param why       [out] NULL, or FLUX_WHY_TEXT bytes.
  *
- * @return 0; FLUX_EINVAL: a value is out of range; FLUX_EBUSY: refused as too dangerous here;
+ * @return 0; FLUX_EINVAL: a value is out of range; FLUX_EUNSAFE: too dangerous here, see `why`;
  *         FLUX_EPERM: RLIMIT_RTPRIO is too low, see `why`; -ESRCH: the thread has ended.
  *
  * Thread: any.

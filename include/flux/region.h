@@ -151,7 +151,7 @@ struct flux_region_info {
  *         FLUX_ENOTSUP       the backing, the file system or the build cannot do what is required;
  *         FLUX_EEXIST        FLUX_REGION_CREATE, and the owner of the existing one lives;
  *         FLUX_EAGAIN        others created and removed it all the time: try again;
- *         FLUX_EUNSAFE       attaching: of another user, writable by all, or not a regular file;
+ *         FLUX_EUNSAFE       what is there is of another user, writable by all, or no regular file;
  *         FLUX_EMAGIC        a file is there which is no region: nothing of it was changed;
  *         FLUX_ELAYOUT, FLUX_EHEADER, FLUX_EBYTEORDER, FLUX_EWORDSIZE, FLUX_ESIZE, FLUX_ETRUNCATED,
  *         FLUX_EKIND, FLUX_EKINDVERSION

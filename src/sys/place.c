@@ -123,7 +123,7 @@ static int check_danger(char *why)
 
 	if (flux_kernel_read("/proc/sys/kernel/sched_rt_runtime_us", text, sizeof(text)) > 0 &&
 	    strncmp(text, "-1", 2) == 0)
-		return refuse(why, FLUX_EBUSY,
+		return refuse(why, FLUX_EUNSAFE,
 			      "kernel.sched_rt_runtime_us is -1: nothing would stop a real-time thread that spins; "
 			      "\"sysctl -w kernel.sched_rt_runtime_us=950000\" as root, or FLUX_SCHED_FORCE");
 	/* Of the first thread: the calling one may be pinned already. */
@@ -137,7 +137,7 @@ static int check_danger(char *why)
 		cpus.count = RT_CPUS_MIN; /* more CPUs than a cpu_set_t has: enough of them */
 	}
 	if (cpus.count < RT_CPUS_MIN)
-		return refuse(why, FLUX_EBUSY,
+		return refuse(why, FLUX_EUNSAFE,
 			      "the process may use %u CPU(s) (%s): a real-time thread that spins would starve the "
 			      "rest of it, and maybe the machine; use at least %u, or FLUX_SCHED_FORCE",
 			      cpus.count, flux_cpus_format(&cpus, list, sizeof(list)), RT_CPUS_MIN);

@@ -197,13 +197,9 @@ void flux_region_close(struct flux_region *region)
 	flux_region_unmap(region);
 	flux_mem_give(region->mem, region->block, 1, region->block_bytes);
 	/* The locks go with the fd, after the name: nobody takes a file over that is about to go. */
-	flux_region_guard_begin();
-	flux_region_unwatch(region);
-	if (region->fd >= 0)
-		close(region->fd);
+	flux_region_let_go(region);
 	if (region->dir_fd >= 0)
 		close(region->dir_fd);
-	flux_region_guard_end();
 	flux_mem_give(region->mem, region, 1, sizeof(*region));
 }
 

@@ -94,7 +94,8 @@ void flux_region_guard_begin(void);
 void flux_region_guard_end(void);
 /* Close the fds of this region in a forked child. Inside the guard. */
 void flux_region_watch(struct flux_region *region);
-void flux_region_unwatch(struct flux_region *region);
+/* Give up the locks and close the file, if it is open. */
+void flux_region_let_go(struct flux_region *region);
 /* Become the owner of the file: 0, -EAGAIN if there is one, or errno. */
 int flux_region_lock_owner(int fd);
 /* Become a member under a number that nobody has. */

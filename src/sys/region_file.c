@@ -245,12 +245,7 @@ static int create(struct flux_region *region)
 static void drop_file(struct flux_region *region)
 {
 	flux_region_unmap(region);
-	flux_region_guard_begin();
-	flux_region_unwatch(region);
-	if (region->fd >= 0)
-		close(region->fd);
-	region->fd = -1;
-	flux_region_guard_end();
+	flux_region_let_go(region);
 	region->info.state = 0;
 	region->info.member = 0;
 	region->info.page_bytes = flux_region_page_bytes();
@@ -314,16 +309,11 @@ static int attach(struct flux_region *region)
 	return rc;
 }
 
-int flux_region_open_file(struct flux_region *region, const struct flux_region_cfg *cfg)
+static int create_or_attach(struct flux_region *region)
 {
-	int rc = open_dir(region, cfg);
-
-	if (rc < 0 || region->cfg.open == FLUX_REGION_ATTACH)
-		return rc < 0 ? rc : attach(region);
-	if (region->cfg.open == FLUX_REGION_CREATE)
-		return create(region);
 	for (int i = 0; i < RACES; i++) {
-		rc = attach(region);
+		int rc = attach(region);
+
 		if (rc != -ENOENT && rc != NOBODY_LIVES)
 			return rc;
 		rc = create(region);
@@ -331,5 +321,22 @@ int flux_region_open_file(struct flux_region *region, const struct flux_region_c
 			return rc;
 		drop_file(region);
 	}
-	return flux_region_fail(region, FLUX_EAGAIN, "\"%s\" comes and goes all the time", region->base);
+	return flux_region_fail(region, FLUX_EAGAIN, "it comes and goes all the time");
+}
+
+int flux_region_open_file(struct flux_region *region, const struct flux_region_cfg *cfg)
+{
+	char words[FLUX_WHY_TEXT];
+	int rc = open_dir(region, cfg);
+
+	if (rc == 0)
+		rc = region->cfg.open == FLUX_REGION_ATTACH ? attach(region) :
+		     region->cfg.open == FLUX_REGION_CREATE ? create(region) :
+							      create_or_attach(region);
+	/* What is said of mappings and headers does not name the file. */
+	if (rc < 0 && region->why[0] != '"') {
+		strcpy(words, region->why);
+		flux_region_fail(region, rc, "\"%s\": %.*s", region->base, FLUX_WHY_TEXT / 2, words);
+	}
+	return rc;
 }

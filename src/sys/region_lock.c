@@ -67,9 +67,24 @@ void flux_region_watch(struct flux_region *region)
 	flux_list_append(&watched, &region->all);
 }
 
-void flux_region_unwatch(struct flux_region *region)
+void flux_region_let_go(struct flux_region *region)
 {
+	struct flock all = {
+		.l_type = F_UNLCK,
+		.l_whence = SEEK_SET,
+		.l_start = LOCK_BASE,
+		.l_len = (off_t)MEMBERS,
+	};
+
+	flux_region_guard_begin();
 	flux_list_remove(&region->all);
+	if (region->fd >= 0) {
+		/* A child that was just born may not have closed its copy yet: the locks go for it too. */
+		(void)fcntl(region->fd, F_OFD_SETLK, &all);
+		close(region->fd);
+	}
+	region->fd = -1;
+	flux_region_guard_end();
 }
 
 /* ---- Locks ---- */

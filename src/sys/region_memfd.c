@@ -86,12 +86,7 @@ int flux_region_open_memfd(struct flux_region *region, const char *name)
 	if (rc == 0)
 		return 0;
 	flux_region_unmap(region);
-	flux_region_guard_begin();
-	flux_region_unwatch(region);
-	if (region->fd >= 0)
-		close(region->fd);
-	region->fd = -1;
-	flux_region_guard_end();
+	flux_region_let_go(region);
 	rc = flux_region_forgive(region, region->cfg.huge, rc, "normal pages instead");
 	region->info.page_bytes = flux_region_page_bytes();
 	return rc < 0 ? rc : create(region, name);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -256,6 +257,64 @@ static void a_child_without_exec_keeps_nothing_alive(void **state)
 	kill(survivor, SIGKILL);
 }
 
+#define OPENERS  3
+#define CHILDREN 40
+
+static bool enough;
+
+static void *open_and_close(void *arg)
+{
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED)) {
+		struct flux_region_cfg cfg = regions_file_cfg(arg, CREATE);
+		struct flux_region *region;
+		char why[FLUX_WHY_TEXT];
+
+		cfg.flags = FLUX_REGION_KEEP;
+		if (flux_region_open(&region, &cfg, why) < 0) {
+			fprintf(stderr, "# %s\n", why);
+			return arg;
+		}
+		flux_region_close(region);
+	}
+	return NULL;
+}
+
+/* At whatever moment of an opening thread a child is born, no lock is left in it. */
+static void children_born_while_others_open(void **state)
+{
+	static char names[OPENERS][2] = { "a", "b", "c" };
+	pthread_t threads[OPENERS];
+	pid_t children[CHILDREN];
+	void *failed;
+
+	(void)state;
+	__atomic_store_n(&enough, false, __ATOMIC_RELAXED);
+	for (int i = 0; i < OPENERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, names[i]), 0);
+	for (int i = 0; i < CHILDREN; i++) {
+		children[i] = fork();
+		assert_true(children[i] >= 0);
+		if (children[i] == 0) {
+			alarm(60);
+			for (;;)
+				pause();
+		}
+		sched_yield();
+	}
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < OPENERS; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	for (int i = 0; i < OPENERS; i++)
+		flux_region_close(must_open(names[i], CREATE, 0));
+	for (int i = 0; i < CHILDREN; i++) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+	}
+	assert_int_equal(regions_count_files(), 0);
+}
+
 /* ---- memfd between processes ---- */
 
 static int socket_of_child;
@@ -406,6 +465,7 @@ int main(void)
 		WITH_DIR(an_owner_dies_among_others),
 		WITH_DIR(test_R25_a_forked_child_harms_nothing),
 		WITH_DIR(a_child_without_exec_keeps_nothing_alive),
+		WITH_DIR(children_born_while_others_open),
 		cmocka_unit_test(a_memfd_crosses_to_another_process),
 		cmocka_unit_test(a_memfd_crosses_to_another_user),
 		WITH_DIR(test_R22_namespaces_that_share_a_directory),

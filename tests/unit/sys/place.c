@@ -224,7 +224,7 @@ static int on_one_cpu(void *arg)
 
 	(void)arg;
 	CHECK(flux_thread_pin_cpu(pthread_self(), (uint32_t)sched_getcpu(), why) == 0);
-	CHECK(flux_thread_set_sched(pthread_self(), FLUX_SCHED_FIFO, 1, 0, why) == FLUX_EBUSY);
+	CHECK(flux_thread_set_sched(pthread_self(), FLUX_SCHED_FIFO, 1, 0, why) == FLUX_EUNSAFE);
 	flux_kernel_read("/proc/sys/kernel/sched_rt_runtime_us", text, sizeof(text));
 	CHECK(strstr(why, strncmp(text, "-1", 2) == 0 ? "sched_rt_runtime_us is -1" : "may use 1 CPU"));
 	CHECK(strstr(why, "FLUX_SCHED_FORCE"));
@@ -281,7 +281,7 @@ static int without_throttle(void *arg)
 	close(fd);
 	if (mount(fake, "/proc/sys/kernel/sched_rt_runtime_us", "", MS_BIND, "") < 0)
 		return CHILD_SKIP;
-	CHECK(flux_thread_set_sched(pthread_self(), FLUX_SCHED_RR, 1, 0, why) == FLUX_EBUSY);
+	CHECK(flux_thread_set_sched(pthread_self(), FLUX_SCHED_RR, 1, 0, why) == FLUX_EUNSAFE);
 	CHECK(strstr(why, "sched_rt_runtime_us is -1"));
 	CHECK(strstr(why, "FLUX_SCHED_FORCE"));
 	return 0;

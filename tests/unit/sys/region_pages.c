@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -99,6 +100,10 @@ static void test_M01_tried_and_not_there(void **state)
 
 /* Pages that root adds for the time of a test, and takes away again. */
 static uint64_t pages_before;
+/* Only one test on this machine counts or changes them at a time: locked while it is open. */
+static int pages_fd = -1;
+
+#define NR_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 
 static bool add_pages(unsigned more)
 {
@@ -108,7 +113,7 @@ static bool add_pages(unsigned more)
 
 	if (!flux_kernel_huge_pages(FLUX_PAGE_2M, &pages_before, &free_pages))
 		return false;
-	fd = open("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", O_WRONLY | O_CLOEXEC);
+	fd = open(NR_PAGES, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	snprintf(text, sizeof(text), "%" PRIu64, pages_before + more);
@@ -118,27 +123,34 @@ static bool add_pages(unsigned more)
 	return flux_kernel_huge_pages(FLUX_PAGE_2M, &total, &free_pages) && free_pages >= more;
 }
 
-static int return_pages(void **state)
-{
-	char text[32];
-	int fd = open("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", O_WRONLY | O_CLOEXEC);
-
-	(void)state;
-	if (fd < 0)
-		return 0;
-	snprintf(text, sizeof(text), "%" PRIu64, pages_before);
-	if (write(fd, text, strlen(text)) < 0)
-		print_message("# the number of large pages could not be restored\n");
-	close(fd);
-	return 0;
-}
-
 static int note_pages(void **state)
 {
 	uint64_t free_pages;
 
 	(void)state;
+	pages_fd = open(NR_PAGES, O_RDONLY | O_CLOEXEC);
+	if (pages_fd >= 0)
+		flock(pages_fd, LOCK_EX);
 	flux_kernel_huge_pages(FLUX_PAGE_2M, &pages_before, &free_pages);
+	return 0;
+}
+
+static int return_pages(void **state)
+{
+	uint64_t total, free_pages;
+	char text[32];
+	int fd;
+
+	(void)state;
+	if (flux_kernel_huge_pages(FLUX_PAGE_2M, &total, &free_pages) && total != pages_before) {
+		fd = open(NR_PAGES, O_WRONLY | O_CLOEXEC);
+		snprintf(text, sizeof(text), "%" PRIu64, pages_before);
+		if (write(fd, text, strlen(text)) < 0)
+			print_message("# the number of large pages could not be restored\n");
+		close(fd);
+	}
+	if (pages_fd >= 0)
+		close(pages_fd);
 	return 0;
 }
 
@@ -330,8 +342,8 @@ static void test_M04_a_kernel_that_cannot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_M01_required_and_not_there),
-		cmocka_unit_test(test_M01_tried_and_not_there),
+		WITH_PAGES(test_M01_required_and_not_there),
+		WITH_PAGES(test_M01_tried_and_not_there),
 		WITH_PAGES(test_M01_required_and_there),
 		WITH_PAGES(test_M01_there_and_refused_at_the_touch),
 		WITH_PAGES(test_M01_file_on_hugetlbfs),
