@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#define ROUNDS 200000u
+#define ROUNDS 50000u
 
 static _Alignas(128) _Atomic uint32_t ball;
 
