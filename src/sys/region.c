@@ -142,9 +142,10 @@ static int open_heap(struct flux_region *region)
 	int rc = refuse_features(region);
 
 	if (rc == 0)
-		rc = flux_region_check_room(region, true);
+		rc = flux_region_check_limit(region);
 	if (rc < 0)
 		return rc;
+	flux_region_warn_room(region);
 	region->block = flux_mem_take(region->mem, 1, bytes);
 	if (!region->block)
 		return flux_region_fail(region, FLUX_ENOMEM, "the allocator gave no %zu bytes", bytes);

@@ -61,8 +61,10 @@ void flux_region_unmap(struct flux_region *region);
 
 /* The size of normal pages. */
 size_t flux_region_page_bytes(void);
-/* Whether the memory cgroup can hold the region at all; warns if it will be tight. */
-int flux_region_check_room(struct flux_region *region, bool all_touched);
+/* Whether the memory cgroup can hold the region at all, if it is to be touched as a whole. */
+int flux_region_check_limit(struct flux_region *region);
+/* A line of the report if it will be tight. */
+void flux_region_warn_room(struct flux_region *region);
 /* The words for large pages that are not there. */
 int flux_region_fail_huge(struct flux_region *region, int rc);
 int flux_region_apply_numa(struct flux_region *region);

@@ -105,13 +105,11 @@ static int map_anon(struct flux_region *region)
 /* Normal pages after large ones were refused; the kernel may still join them on its own. */
 static int map_anon_normal(struct flux_region *region)
 {
-	bool all_touched = region->cfg.prefault != FLUX_WANT_NOT || region->cfg.lock != FLUX_WANT_NOT;
 	int rc;
 
 	region->info.page_bytes = flux_region_page_bytes();
-	rc = flux_region_check_room(region, all_touched);
-	if (rc == 0)
-		rc = map_anon(region);
+	flux_region_warn_room(region);
+	rc = map_anon(region);
 	if (rc == 0 && region->cfg.huge != FLUX_WANT_NOT)
 		(void)madvise(region->map, region->info.mapped_bytes, MADV_HUGEPAGE);
 	return rc;
@@ -240,12 +238,13 @@ static int resize(struct flux_region *region)
 
 int flux_region_map_new(struct flux_region *region)
 {
-	int rc;
+	int rc = is_memory(region->fd) ? flux_region_check_limit(region) : 0;
 
+	if (rc < 0)
+		return rc;
+	flux_region_warn_room(region);
 	region->info.mapped_bytes = whole_pages(region, region->cfg.bytes + FLUX_REGION_HEADER);
-	rc = flux_region_check_room(region, is_memory(region->fd));
-	if (rc == 0)
-		rc = resize(region);
+	rc = resize(region);
 	if (rc == 0)
 		rc = map_shared(region);
 	if (rc == 0 && region->cfg.numa != FLUX_WANT_NOT)

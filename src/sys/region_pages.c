@@ -33,26 +33,38 @@ size_t flux_region_page_bytes(void)
 
 /* ---- Will it fit ---- */
 
-int flux_region_check_room(struct flux_region *region, bool all_touched)
+/* Large pages have a limit of their own, and answer with an error instead of a kill. */
+static bool is_limited(const struct flux_region *region, uint64_t *limit, uint64_t *room)
 {
-	uint64_t limit, room, bytes = region->cfg.bytes;
-
-	/* Large pages have a limit of their own, and answer with an error instead of a kill. */
 	if (region->info.page_bytes > flux_region_page_bytes())
+		return false;
+	flux_kernel_memory(limit, room);
+	return true;
+}
+
+int flux_region_check_limit(struct flux_region *region)
+{
+	uint64_t limit, room;
+
+	if (!is_limited(region, &limit, &room) || region->info.bytes <= limit)
 		return 0;
-	flux_kernel_memory(&limit, &room);
-	if (all_touched && bytes > limit)
-		return flux_region_fail(region, FLUX_ENOMEM,
-					"needs %" PRIu64 " bytes, the memory cgroup allows %" PRIu64
-					" in all: raise its memory.max, or the process would be killed",
-					bytes, limit);
-	if (bytes <= room)
-		return 0;
+	return flux_region_fail(region, FLUX_ENOMEM,
+				"needs %" PRIu64 " bytes, the memory cgroup allows %" PRIu64
+				" in all: raise its memory.max, or the process would be killed",
+				region->info.bytes, limit);
+}
+
+void flux_region_warn_room(struct flux_region *region)
+{
+	uint64_t limit, room;
+
+	if (!is_limited(region, &limit, &room) || region->info.bytes <= room)
+		return;
 	flux_region_fail(region, 0,
 			 "needs %" PRIu64 " bytes, the memory cgroup has %" PRIu64
 			 " left of its limit of %" PRIu64,
-			 bytes, room, limit);
-	return flux_region_forgive(region, FLUX_WANT_TRY, 0, "raise memory.max, or a kill is near");
+			 region->info.bytes, room, limit);
+	(void)flux_region_forgive(region, FLUX_WANT_TRY, 0, "raise memory.max, or a kill is near");
 }
 
 int flux_region_fail_huge(struct flux_region *region, int rc)
@@ -157,12 +169,21 @@ int flux_region_populate(struct flux_region *region)
 	return rc < 0 ? -errno : 0;
 }
 
+/* Pages of a private mapping are not there yet, and touching them is what would kill. */
+static int check_touch(struct flux_region *region)
+{
+	return region->cfg.backing == FLUX_REGION_ANON ? flux_region_check_limit(region) : 0;
+}
+
 int flux_region_apply_prefault(struct flux_region *region)
 {
 	int rc;
 
 	if (region->info.state & FLUX_REGION_IS_PREFAULTED)
 		return 0;
+	rc = check_touch(region);
+	if (rc < 0)
+		return flux_region_forgive(region, region->cfg.prefault, rc, "first accesses will fault");
 	rc = flux_region_populate(region);
 	if (rc == 0)
 		return 0;
@@ -178,8 +199,10 @@ int flux_region_apply_prefault(struct flux_region *region)
 int flux_region_apply_lock(struct flux_region *region)
 {
 	char words[FLUX_WHY_TEXT / 2];
-	int rc;
+	int rc = check_touch(region);
 
+	if (rc < 0)
+		return flux_region_forgive(region, region->cfg.lock, rc, "pages may be swapped out");
 	if (mlock(region->map, region->info.mapped_bytes) == 0) {
 		region->info.state |= FLUX_REGION_IS_LOCKED;
 		return 0;

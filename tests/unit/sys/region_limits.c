@@ -96,8 +96,13 @@ static int within_16_mib(void *arg)
 		CHECK(regions_info(region).warnings == 0);
 		flux_region_close(region);
 		if (backings[i] == FLUX_REGION_ANON) {
-			cfg.prefault = FLUX_WANT_NOT;
 			cfg.bytes = 32 * MIB;
+			cfg.prefault = cfg.lock = FLUX_WANT_TRY;
+			CHECK(flux_region_open(&region, &cfg, regions_why) == 0);
+			CHECK(regions_info(region).warnings == 3);
+			CHECK(!(regions_info(region).state & FLUX_REGION_IS_PREFAULTED));
+			flux_region_close(region);
+			cfg.prefault = cfg.lock = FLUX_WANT_NOT;
 			CHECK(flux_region_open(&region, &cfg, regions_why) == 0);
 			CHECK(regions_info(region).warnings == 1);
 			CHECK(strstr(flux_region_report(region), "memory.max"));
