@@ -264,8 +264,8 @@ static void test_M01_file_on_hugetlbfs(void **state)
 	int status;
 
 	(void)state;
-	assert_non_null(regions_dir());
 	need_pages(2);
+	assert_non_null(regions_dir());
 	status = child_run(on_hugetlbfs, NULL);
 	regions_remove_dir();
 	if (status == CHILD_SKIP) {
