@@ -8,6 +8,24 @@
 
 #include "lib/bench.h"
 
+void work_pin(uint32_t nth)
+{
+	static cpu_set_t allowed; /* as it was before the first pin, which threads inherit */
+	static bool known;
+	cpu_set_t one;
+
+	if (!known && sched_getaffinity(0, sizeof(allowed), &allowed))
+		bench_die("sched_getaffinity");
+	known = true;
+	nth %= (uint32_t)CPU_COUNT(&allowed);
+	CPU_ZERO(&one);
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed) && nth-- == 0)
+			CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		bench_die("sched_setaffinity");
+}
+
 struct runner {
 	const struct work *work;
 	void *ring;
@@ -22,7 +40,7 @@ static void *run(void *arg)
 {
 	struct runner *runner = arg;
 
-	bench_pin(runner->cpu);
+	work_pin(runner->cpu);
 	__atomic_fetch_add(runner->ready, 1, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(runner->go, __ATOMIC_ACQUIRE))
 		sched_yield();
@@ -41,7 +59,7 @@ double work_run(const struct work *work, void *ring, work_body writer, work_body
 	for (uint32_t i = 0; i < all; i++) {
 		bool reads = i >= work->writers;
 
-		/* Writers from the first CPU up, readers from the second: two threads never share one. */
+		/* Writers from the first CPU up, readers from the second, modulo what there is. */
 		runners[i] = (struct runner){ work, ring, reads ? reader : writer,
 					      reads ? i - work->writers : i,
 					      reads ? 1 + i - work->writers : i, &ready, &go, 0, 0, 0 };

@@ -3,6 +3,7 @@
 #ifndef FLUX_BENCH_RING_WORK_H
 #define FLUX_BENCH_RING_WORK_H
 
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -24,6 +25,12 @@ typedef uint64_t (*work_body)(const struct work *work, void *ring, uint32_t me);
 
 /* Run writers and readers, each pinned; the seconds it took. *sum is that of all readers. */
 double work_run(const struct work *work, void *ring, work_body writer, work_body reader, uint64_t *sum);
+
+/*
+ * Run this thread on the nth of the CPUs that the program was given, modulo their number. First called
+ * by the main thread.
+ */
+void work_pin(uint32_t nth);
 
 /* What all readers together must have summed. */
 uint64_t work_expected(const struct work *work);
@@ -60,16 +67,25 @@ static inline uint64_t work_sum(const void *at, uint32_t slot)
 	return sum;
 }
 
-/* The same back-off for all: 64 pauses on empty and on full, unless `spin`. */
-static inline void work_back_off(const struct work *work)
+/*
+ * The same back-off for all that our adaptive way has: 64 pauses on empty and on full, the processor
+ * given away after many in a row; `spin`: one pause. *round counts those in a row.
+ */
+static inline void work_back_off(const struct work *work, uint32_t *round)
 {
+	if (!work->spin && ++*round > 64) {
+		sched_yield();
+		return;
+	}
 	for (int i = work->spin ? 1 : 64; i; i--)
 #if defined(__x86_64__) || defined(__i386__)
 		__builtin_ia32_pause();
 #elif defined(__aarch64__)
-		__asm__ __volatile__("isb" ::: "memory");
+		__asm__ __volatile__("isb" ::
+					     : "memory");
 #else
-		__asm__ __volatile__("" ::: "memory");
+		__asm__ __volatile__("" ::
+					     : "memory");
 #endif
 }
 
