@@ -44,7 +44,8 @@ static void batch_open(struct batch *batch, const struct bench_options *options,
 
 	memset(batch, 0, sizeof(*batch));
 	batch->size = options->size;
-	batch->run = !options->offload || fit == 0 ? 1 : fit < RUN_SEGMENTS ? fit : RUN_SEGMENTS;
+	batch->run = !options->offload || fit == 0 ? 1 : fit < RUN_SEGMENTS ? fit :
+									      RUN_SEGMENTS;
 	batch->n = options->offload ? BATCH_JOINED : BATCH;
 	if (room == 0)
 		room = batch->run * batch->size;
