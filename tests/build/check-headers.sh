@@ -13,7 +13,7 @@ alone()
 		name=${header##*/}
 		printf '#include <flux/%s>\n#include <flux/%s>\n' "$name" "$name" >"$tmp/t.$4"
 		# shellcheck disable=SC2086 # lists of options
-		tap_run "$name as $1" $2 -std=$3 $warn $5 -I"$srcdir/include" "$tmp/t.$4"
+		tap_run "B13: $name as $1" $2 -std=$3 $warn $5 -I"$srcdir/include" "$tmp/t.$4"
 	done
 }
 

@@ -10,7 +10,7 @@ pcdir=$root${pkgconfigdir:?}
 incdir=$root${includedir:?}
 archives=$root${libdir:?}
 
-tap_run "make install" env -u MAKEFLAGS "$MAKE" -s install DESTDIR="$root"
+tap_run "B10: make install into DESTDIR from a build out of tree" env -u MAKEFLAGS "$MAKE" -s install DESTDIR="$root"
 
 for header in "$srcdir"/include/flux/*.h; do
 	[ -f "$incdir/flux/${header##*/}" ] || echo "${header##*/} is not installed"
@@ -70,13 +70,13 @@ hello_archives()
 }
 
 if [ -e "$archives/libflux.so" ]; then
-	tap_run "hello.c with our shared libraries" hello_shared
+	tap_run "B05: hello.c with our shared libraries" hello_shared
 else
-	tap_skip "hello.c with our shared libraries" "--disable-shared"
+	tap_skip "B05: hello.c with our shared libraries" "--disable-shared"
 fi
 if [ -e "$archives/libflux.a" ]; then
-	tap_run "hello.c with our archives" hello_archives
+	tap_run "B05: hello.c with our archives" hello_archives
 else
-	tap_skip "hello.c with our archives" "--disable-static"
+	tap_skip "B05: hello.c with our archives" "--disable-static"
 fi
 tap_done
