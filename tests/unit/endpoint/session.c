@@ -304,6 +304,22 @@ static void reset_by_token(void **state)
 	assert_in_range(pair_stats(&p, SERVER).resets_sent, 1, 3);
 }
 
+/* The peer has forgotten us while we say good-bye: that will do as an answer. */
+static void reset_while_closing(void **state)
+{
+	uint8_t token[FLUX_RESET_TOKEN_LEN], reset[64];
+
+	(void)state;
+	p.lose[SERVER] = true;
+	assert_int_equal(flux_session_abort(p.ep[CLIENT], p.now, p.sid[CLIENT], 300, ""), 0);
+	pair_flush(&p, CLIENT);
+	flux_reset_token(p.ep[SERVER], p.sid[SERVER], &p.addr[CLIENT], token);
+	flux_reset_encode(p.sid[SERVER], token, 40, reset, sizeof(reset));
+	pair_inject(&p, CLIENT, reset, 40);
+	closed(CLIENT, FLUX_EABORTED, 300);
+	assert_int_equal(pair_session(&p, CLIENT)->state, FLUX_S_TOMB);
+}
+
 /* Records that break their rules, sealed by the peer itself: we end it and say so. */
 static void protocol_error(void **state)
 {
@@ -374,6 +390,7 @@ int main(void)
 		CASE(read_after_timeout),
 		CASE(restarted),
 		CASE(reset_by_token),
+		CASE(reset_while_closing),
 		CASE(protocol_error),
 		CASE(close_with_a_full_queue),
 		CASE(close_with_an_open_claim),

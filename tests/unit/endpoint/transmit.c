@@ -174,6 +174,62 @@ static void unknown_tokens(void **state)
 	pair_check(&p);
 }
 
+/* A driver that breaks the rule, and lets FEEDBACK in between peek and commit, breaks nothing of ours. */
+static void acknowledged_between(void **state)
+{
+	static struct shown a;
+
+	(void)state;
+	send_n(3, 1000);
+	peek(&a);
+	commit_shown(&a);
+	flux_endpoint_retire(ep, a.tokens, a.n);
+	p.now += FLUX_S(1);
+	{
+		struct flux_session *s = pair_session(&p, CLIENT);
+
+		flux_bitring_set(&s->tx.rtx, s->tx.win.una);
+		flux_session_touch(ep, s);
+	}
+	peek(&a);
+	pair_flush(&p, SERVER);
+	p.now += PAIR_DELAY;
+	pair_deliver(&p, CLIENT);
+	assert_int_equal(pair_session(&p, CLIENT)->tx.win.una, pair_session(&p, CLIENT)->tx.win.next);
+	flux_endpoint_commit(ep, p.now, a.n);
+	pair_check(&p);
+	flux_endpoint_retire(ep, a.tokens, a.n);
+	pair_check(&p);
+	send_n(1, 10);
+	pair_run(&p, FLUX_MS(50));
+	assert_int_equal(p.n_messages[SERVER], 4);
+}
+
+/* Held back by nothing but the kernel: what it lets go makes room, and the application is told. */
+static void writable_by_retire(void **state)
+{
+	struct flux_session *s = pair_session(&p, CLIENT);
+	static struct shown a[40];
+	uint32_t n = 0;
+
+	(void)state;
+	s->tx.win.cap = 16 * s->tx.win.max_datagram;
+	while (flux_session_send(ep, p.sid[CLIENT], a, 1100) == 0) {
+		peek(&a[n]);
+		commit_shown(&a[n]);
+		assert_true(++n < 40);
+	}
+	pair_flush(&p, SERVER);
+	p.now += PAIR_DELAY;
+	pair_deliver(&p, CLIENT);
+	assert_int_equal(p.n_events[CLIENT], 0);
+	for (uint32_t i = 0; i < n; i++)
+		flux_endpoint_retire(ep, a[i].tokens, a[i].n);
+	pair_drain(&p, CLIENT);
+	assert_non_null(pair_event(&p, CLIENT, FLUX_EVENT_WRITABLE));
+	send_n(1, 1100);
+}
+
 /* A control datagram that the kernel refused comes again unchanged, its number is spent once. */
 static void control_stays_queued(void **state)
 {
@@ -339,6 +395,8 @@ int main(void)
 		CASE(partial_commits),
 		CASE(lent_without_retire),
 		CASE(unknown_tokens),
+		CASE(acknowledged_between),
+		CASE(writable_by_retire),
 		CASE(control_stays_queued),
 		CASE(repairs_have_their_own_header),
 		CASE(late_retire_lets_eos_in),

@@ -277,30 +277,89 @@ static void half_open_is_unknown(void **state)
 }
 
 /* No memory when it is proven: refused with a word to the peer, and unknown to our application. */
-static void *none(void *ctx, size_t bytes)
+struct scarce {
+	const struct flux_mem *mem;
+	int left;
+};
+
+static void *scarce_alloc(void *ctx, size_t bytes)
 {
-	(void)ctx;
-	(void)bytes;
-	return NULL;
+	struct scarce *s = ctx;
+
+	return s->left-- > 0 ? s->mem->alloc(s->mem->ctx, bytes) : NULL;
+}
+
+/* Streams keep it for their life. */
+static struct scarce scarce;
+
+static void scarce_free(void *ctx, void *ptr, size_t bytes)
+{
+	struct scarce *s = ctx;
+
+	s->mem->free(s->mem->ctx, ptr, bytes);
 }
 
 static void no_memory_at_proof(void **state)
 {
-	const struct flux_mem *mem = ep->mem;
-	struct flux_mem empty = { none, mem->free, NULL };
+	static const struct flux_mem mem = { scarce_alloc, scarce_free, &scarce };
+	int n = 0;
 
 	(void)state;
+	scarce.mem = ep->mem;
+	for (;; n++) { /* each request of a session in turn */
+		assert_int_equal(flux_endpoint_connect(p.ep[CLIENT], p.now, &p.addr[SERVER], &p.sid[CLIENT]), 0);
+		scarce.left = n;
+		ep->mem = &mem;
+		pair_run(&p, FLUX_MS(100));
+		ep->mem = scarce.mem;
+		if (p.n_events[SERVER])
+			break;
+		assert_non_null(pair_event(&p, CLIENT, FLUX_EVENT_CLOSED));
+		assert_int_equal(pair_event(&p, CLIENT, FLUX_EVENT_CLOSED)->reason, FLUX_EREFUSED);
+		assert_int_equal(pair_event(&p, CLIENT, FLUX_EVENT_CLOSED)->code, FLUX_CODE_BUSY);
+		pair_run(&p, FLUX_S(5));
+		assert_int_equal(pair_stats(&p, SERVER).sessions, 0);
+		assert_int_equal(p.n_events[SERVER], 0);
+		pair_forget(&p);
+	}
+	assert_int_equal(n, 6); /* what a session asks for */
+}
+
+/* The client that cannot hold the session: it says so to itself and to the server. */
+static void no_memory_at_the_client(void **state)
+{
+	static const struct flux_mem mem = { scarce_alloc, scarce_free, &scarce };
+
+	(void)state;
+	scarce = (struct scarce){ .mem = p.ep[CLIENT]->mem, .left = 2 };
 	assert_int_equal(flux_endpoint_connect(p.ep[CLIENT], p.now, &p.addr[SERVER], &p.sid[CLIENT]), 0);
-	ep->mem = &empty;
+	p.ep[CLIENT]->mem = &mem;
 	pair_run(&p, FLUX_MS(100));
-	ep->mem = mem;
-	assert_int_equal(p.n_events[SERVER], 0);
-	assert_non_null(pair_event(&p, CLIENT, FLUX_EVENT_CLOSED));
-	assert_int_equal(pair_event(&p, CLIENT, FLUX_EVENT_CLOSED)->reason, FLUX_EREFUSED);
-	assert_int_equal(pair_event(&p, CLIENT, FLUX_EVENT_CLOSED)->code, FLUX_CODE_BUSY);
+	p.ep[CLIENT]->mem = scarce.mem;
+	assert_null(pair_event(&p, CLIENT, FLUX_EVENT_UP));
+	assert_int_equal(pair_event(&p, CLIENT, FLUX_EVENT_CLOSED)->reason, FLUX_ENOMEM);
 	pair_run(&p, FLUX_S(5));
-	assert_int_equal(pair_stats(&p, SERVER).sessions, 0);
-	assert_int_equal(p.n_events[SERVER], 0);
+	assert_int_equal(pair_stats(&p, SERVER).sessions + pair_stats(&p, CLIENT).sessions, 0);
+}
+
+/* The first datagram of the client lies outside the window that it was told: the session is up, it is not taken. */
+static void proof_out_of_range(void **state)
+{
+	struct flux_hello h = good_hello(1);
+	uint8_t data[32] = { 0 };
+	struct flux_header head = { .version = 1, .type = FLUX_PKT_DATA, .num = 1 + 64 };
+	struct flux_welcome w;
+
+	(void)state;
+	get_cookie(&h, 7000);
+	w = welcome(&h, 7000);
+	head.cid = w.server_cid;
+	flux_header_encode(&head, data);
+	flux_trailer_seal(data, 18, flux_table_find(ep, w.server_cid)->tag_rx);
+	pair_inject(&p, SERVER, data, 22);
+	assert_non_null(pair_event(&p, SERVER, FLUX_EVENT_UP));
+	assert_int_equal(pair_stats(&p, SERVER).rx_out_of_range, 1);
+	assert_int_equal(p.n_messages[SERVER], 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -317,6 +376,8 @@ int main(void)
 		CASE(full_of_half_open),
 		CASE(half_open_is_unknown),
 		CASE(no_memory_at_proof),
+		CASE(no_memory_at_the_client),
+		CASE(proof_out_of_range),
 	};
 
 	return cmocka_run_group_tests_name("endpoint/welcome", tests, NULL, NULL);
