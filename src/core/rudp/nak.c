@@ -105,7 +105,10 @@ static flux_ts head_due(const struct flux_rx_slot *slot, uint32_t level, flux_ts
 	if (level == 0 && !reorder->seen &&
 	    (uint16_t)(received - slot->n0) >= FLUX_REORDER_DATAGRAMS)
 		return now;
-	return age >= wait ? now : now + wait - age;
+	if (age >= wait)
+		return now;
+	/* Ages are whole microseconds: at the one in which this one is old enough, and not just before. */
+	return now - now % FLUX_US(1) + (wait - age + FLUX_US(1) - 1) / FLUX_US(1) * FLUX_US(1);
 }
 
 static flux_ts nak_gap(const struct flux_rtt *rtt)
