@@ -13,6 +13,8 @@
 
 static void low_add(struct sim_low *low, flux_ts value, flux_ts now, flux_ts period)
 {
+	if (!low->now)
+		low->known = now;
 	if (now - low->since > period) {
 		low->before = low->now;
 		low->now = value;
@@ -136,7 +138,8 @@ static void repeated_send(struct sim_flow *flow, const struct sim_seq *slot, uin
 			  const struct sim_view *view, uint64_t hash)
 {
 	struct sim *sim = flow->writer->sim;
-	flux_ts hold = low_get(&flow->hold);
+	/* It moves with each sample, and is not seen after every one. */
+	flux_ts hold = low_get(&flow->hold) * 9 / 10;
 
 	flow->resent++;
 	if (slot->hash != hash)
@@ -284,7 +287,7 @@ static void check_asked(struct sim_flow *flow, uint64_t seq, struct sim_moment s
 {
 	struct sim *sim = flow->reader->sim;
 	struct sim_seq *slot = seq_at(flow, seq);
-	flux_ts wait = low_get(&flow->reorder_wait);
+	flux_ts wait = shown.time >= flow->reorder_wait.known ? low_get(&flow->reorder_wait) : 0;
 	flux_ts rtt = low_get(&flow->rtt);
 
 	if (slot->fed_serial && !slot->unsure && slot->fed_serial <= shown.serial)

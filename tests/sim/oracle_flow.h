@@ -27,6 +27,7 @@ struct sim_seq {
 /* The smallest of a measure over the last one to two periods. */
 struct sim_low {
 	flux_ts now, before, since;
+	flux_ts known; /* when the first value came */
 };
 
 struct sim_flow {

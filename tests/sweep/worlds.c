@@ -25,6 +25,7 @@ static struct sim_host_cfg any_host(struct sim_pcg *chance)
 	cfg.endpoint.accept = 1;
 	cfg.endpoint.window = 1u << sim_pcg_range(chance, 5, 9);
 	cfg.endpoint.max_sessions = 4;
+	cfg.endpoint.connect_timeout = FLUX_NEVER; /* bursts of loss can take all HELLOs of 10 s */
 	cfg.endpoint.max_datagram = (uint32_t)sim_pcg_range(chance, 576, 1472);
 	cfg.refuse = coin(chance) ? 0.1 : 0;
 	cfg.refuse_time = FLUX_US(200);
