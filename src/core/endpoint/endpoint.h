@@ -207,7 +207,7 @@ void flux_table_remove(struct flux_endpoint *ep, struct flux_session *s);
 struct flux_session *flux_table_find(const struct flux_endpoint *ep, flux_sid sid);
 /* The same for the application, which does not know of half-open sessions. */
 struct flux_session *flux_table_find_known(const struct flux_endpoint *ep, flux_sid sid);
-/* The next session with `peer` after `from` (NULL: the first), or NULL. */
+/* The next session with `peer` after `from` (NULL: the first), or NULL; the youngest is the first. */
 struct flux_session *flux_table_peer(const struct flux_endpoint *ep, const struct flux_addr *peer,
 				     struct flux_session *from);
 
@@ -241,7 +241,7 @@ void flux_session_set_tags(struct flux_session *s);
 /* Both ends have proven themselves: reserve the streams. On failure the session ends. */
 bool flux_session_up(struct flux_endpoint *ep, struct flux_session *s);
 /* The peer lives in the life that this session is of: those of its earlier lives will not come back. */
-void flux_session_end_earlier(struct flux_endpoint *ep, const struct flux_session *now_up);
+void flux_session_end_earlier(struct flux_endpoint *ep, struct flux_session *now_up);
 /* Something changed: it may have to send. */
 void flux_session_touch(struct flux_endpoint *ep, struct flux_session *s);
 /* It ends now, with a CLOSE of `kind` to the peer (0: without a word). */

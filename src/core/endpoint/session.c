@@ -75,13 +75,13 @@ static int open_streams(struct flux_endpoint *ep, struct flux_session *s)
 	return rc;
 }
 
-void flux_session_end_earlier(struct flux_endpoint *ep, const struct flux_session *now_up)
+void flux_session_end_earlier(struct flux_endpoint *ep, struct flux_session *now_up)
 {
-	struct flux_session *s = NULL;
+	struct flux_session *s = now_up;
 
+	/* Those behind it are older: a late word of an old life must not end the new one. */
 	while ((s = flux_table_peer(ep, &now_up->peer, s)))
-		if (s != now_up && (s->state == FLUX_S_UP || s->state == FLUX_S_DRAIN) &&
-		    s->peer_boot != now_up->peer_boot)
+		if ((s->state == FLUX_S_UP || s->state == FLUX_S_DRAIN) && s->peer_boot != now_up->peer_boot)
 			flux_session_end(ep, s, FLUX_ERESTARTED, 0, FLUX_CODE_RESTART,
 					 "the peer started anew");
 }

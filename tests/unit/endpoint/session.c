@@ -283,6 +283,44 @@ static void restarted(void **state)
 	assert_int_equal(pair_session(&p, SERVER)->state, FLUX_S_UP);
 }
 
+/* A word of the old life comes late and proves its half-open session: the new life's goes on all the same. */
+static void late_proof_of_an_old_life(void **state)
+{
+	static struct pair_datagram late;
+	uint32_t n;
+
+	(void)state;
+	teardown(state);
+	pair_init(&p);
+	pair_open(&p);
+	assert_int_equal(flux_endpoint_connect(p.ep[CLIENT], p.now, &p.addr[SERVER], &p.sid[CLIENT]), 0);
+	for (int i = 0; i < 4; i++) { /* HELLO, COOKIE, HELLO, WELCOME */
+		pair_flush(&p, i % 2);
+		p.now += PAIR_DELAY;
+		pair_deliver(&p, !(i % 2));
+	}
+	n = pair_flush(&p, CLIENT); /* the proof, which is slow */
+	assert_true(n >= 1);
+	late = p.wire[0];
+	p.n_wire = 0;
+	assert_int_equal(pair_stats(&p, SERVER).sessions, 1);
+
+	flux_endpoint_destroy(p.ep[CLIENT]);
+	p.cfg[CLIENT].seed[5] = 99;
+	assert_int_equal(flux_endpoint_create(&p.ep[CLIENT], &p.cfg[CLIENT], NULL), 0);
+	assert_int_equal(flux_endpoint_connect(p.ep[CLIENT], p.now, &p.addr[SERVER], &p.sid[CLIENT]), 0);
+	pair_run(&p, FLUX_MS(50));
+	assert_non_null(pair_event(&p, SERVER, FLUX_EVENT_UP));
+	pair_forget(&p);
+
+	pair_inject(&p, SERVER, late.data, late.len);
+	assert_null(pair_event(&p, SERVER, FLUX_EVENT_CLOSED));
+	p.sid[SERVER] = 0;
+	assert_int_equal(flux_session_send(p.ep[CLIENT], p.sid[CLIENT], "new", 3), 0);
+	pair_run(&p, FLUX_MS(50));
+	assert_int_equal(p.n_messages[SERVER], 1);
+}
+
 /* The server lost its memory and kept its key: the client learns it with its next word. */
 static void reset_by_token(void **state)
 {
@@ -389,6 +427,7 @@ int main(void)
 		CASE(peer_timed_out),
 		CASE(read_after_timeout),
 		CASE(restarted),
+		CASE(late_proof_of_an_old_life),
 		CASE(reset_by_token),
 		CASE(reset_while_closing),
 		CASE(protocol_error),
