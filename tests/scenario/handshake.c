@@ -110,6 +110,38 @@ static void test_U04_each_packet_overtaken(void **state)
 	}
 }
 
+static struct sim_fate mute_until(void *ctx, flux_ts now, struct sim_packet *packet)
+{
+	const flux_ts *until = ctx;
+
+	(void)packet;
+	return (struct sim_fate){ .drop = now < *until };
+}
+
+/* The server is heard only after seconds: as long as the client asks, it is not forgotten in between. */
+static void test_U04_a_welcome_that_is_heard_late(void **state)
+{
+	const struct sim_link_cfg link = { .delay = FLUX_MS(150) };
+	struct sim_plan plan = plan_steady(20, 100, 0);
+
+	(void)state;
+	for (uint64_t i = 0; i < 60; i++) {
+		struct sim_session *session;
+		flux_ts until;
+
+		pair_open(&world, i, &link);
+		session = sim_connect(world.a, world.b, &plan, &plan);
+		/* COOKIE is let through. */
+		pair_run(&world, FLUX_MS(320));
+		until = world.sim.now + FLUX_MS(2000) + i * FLUX_MS(50);
+		sim_link(&world.sim, world.b, world.a)->cfg.script = mute_until;
+		sim_link(&world.sim, world.b, world.a)->cfg.script_ctx = &until;
+		pair_run_done(&world, FLUX_S(20));
+		assert_false(session->closed);
+		pair_close(&world);
+	}
+}
+
 /* The oracle watches that the server never sends more than it got before the address is proven. */
 static void test_U22_the_server_may_be_mute_at_first(void **state)
 {
@@ -202,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_U04_each_packet_lost),
 		cmocka_unit_test(test_U04_each_packet_copied),
 		cmocka_unit_test(test_U04_each_packet_overtaken),
+		cmocka_unit_test(test_U04_a_welcome_that_is_heard_late),
 		cmocka_unit_test(test_U22_the_server_may_be_mute_at_first),
 		cmocka_unit_test(test_U22_unproven_peers_get_little),
 		cmocka_unit_test(test_A09_any_order_of_starting),

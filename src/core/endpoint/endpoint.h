@@ -104,7 +104,7 @@ struct flux_session {
 	flux_ts t_ping;     /* our last PING; 0: none */
 	flux_ts t_asked;    /* the first PING since t_heard; 0: none */
 	uint64_t ping_data; /* of the PING that waits for its PONG; 0: none */
-	flux_ts t_hello;    /* HALF: when their HELLO came */
+	flux_ts t_hello;    /* HALF: when their HELLO came last */
 	uint32_t hello_ts, hello_attempt;
 
 	struct flux_knock knock;

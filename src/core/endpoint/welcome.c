@@ -81,6 +81,15 @@ static void make_room(struct flux_endpoint *ep)
 		flux_table_remove(ep, s);
 }
 
+/* Their HELLO came, for the first time or again: there is a while from now to confirm our WELCOME. */
+static void await_proof(struct flux_endpoint *ep, struct flux_session *s)
+{
+	s->t_hello = ep->now;
+	flux_list_remove(&s->half);
+	flux_list_append(&ep->half, &s->half);
+	flux_heap_set(&ep->timers, &s->timer, flux_ts_add(ep->now, HALF_LIFE));
+}
+
 static struct flux_session *make_half(struct flux_endpoint *ep, const struct flux_rx *rx,
 				      const struct flux_hello *h)
 {
@@ -99,11 +108,8 @@ static struct flux_session *make_half(struct flux_endpoint *ep, const struct flu
 	s->nonce_c = h->nonce;
 	s->nonce_s = flux_rng_u64(&ep->rng);
 	s->peer_boot = h->boot;
-	s->t_hello = ep->now;
 	flux_session_set_tags(s);
-	flux_list_append(&ep->half, &s->half);
 	ep->n_half++;
-	flux_heap_set(&ep->timers, &s->timer, flux_ts_add(ep->now, HALF_LIFE));
 	return s;
 }
 
@@ -139,6 +145,8 @@ void flux_welcome_on_hello(struct flux_endpoint *ep, const struct flux_rx *rx)
 		return;
 	s->hello_ts = h.ts;
 	s->hello_attempt = h.attempt;
+	if (s->state == FLUX_S_HALF)
+		await_proof(ep, s);
 	send_welcome(ep, s);
 	if (FLUX_MUTATION(ANSWER_LONGER))
 		send_welcome(ep, s);
