@@ -118,6 +118,9 @@ uint64_t flux_ring_share_take(struct flux_ring_reader *reader, uint64_t n)
 		at += k; /* skips only: on */
 	}
 	__atomic_store_n(reader->gate, FLUX_RING_OPEN, __ATOMIC_RELEASE);
+	/* A writer may have gone to sleep at a gate that was only tried: nobody else would wake it. */
+	if (reader->bell)
+		flux_ring_bell_(ring, reader->bell);
 	reader->next = reader->limit = reader->scan;
 	return reader->next;
 }
