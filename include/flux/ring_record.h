@@ -237,21 +237,22 @@ static inline FLUX_MUST_CHECK int flux_ring_record_read(struct flux_ring_reader 
 /**
  * Release all records that were read.
  *
+ * @return 0.
+ *
  * Thread: consumer.
  * Cost:   one store; a fence if FLUX_RING_WRITERS_SLEEP, and a system call if one of them does.
  */
-static inline void flux_ring_record_release(struct flux_ring_reader *reader)
+static inline int flux_ring_record_release(struct flux_ring_reader *reader)
 {
 	reader->next = reader->read;
 	reader->held = 0;
-	if (FLUX_UNLIKELY_(reader->slow)) {
-		flux_ring_release_slow_(reader);
-		return;
-	}
+	if (FLUX_UNLIKELY_(reader->slow))
+		return flux_ring_release_slow_(reader);
 	/* R2: reading before the gate; pairs with A2 in room.c and barrier.c. */
 	__atomic_store_n(reader->gate, reader->next, __ATOMIC_RELEASE);
 	if (reader->bell)
 		flux_ring_bell_(reader->ring, reader->bell);
+	return 0;
 }
 
 /**

@@ -26,7 +26,7 @@ FLUX_API FLUX_MUST_CHECK int flux_ring_claim_slow_(struct flux_ring_writer *writ
 						   uint32_t most);
 FLUX_API FLUX_MUST_CHECK int flux_ring_publish_slow_(struct flux_ring_writer *writer, uint32_t n);
 FLUX_API FLUX_MUST_CHECK int flux_ring_peek_slow_(struct flux_ring_reader *reader, uint32_t n);
-FLUX_API void flux_ring_release_slow_(struct flux_ring_reader *reader);
+FLUX_API int flux_ring_release_slow_(struct flux_ring_reader *reader);
 FLUX_API void flux_ring_wake_(struct flux_ring *ring, struct flux_ring_bell *bell);
 FLUX_API FLUX_MUST_CHECK int flux_ring_writer_pause_(struct flux_ring_writer *writer, uint32_t *round,
 						     flux_ts deadline);
@@ -262,10 +262,8 @@ static inline int flux_ring_release(struct flux_ring_reader *reader, uint32_t n)
 	if (FLUX_UNLIKELY_(n > reader->limit - reader->next))
 		return FLUX_EINVAL;
 	reader->next += n;
-	if (FLUX_UNLIKELY_(reader->slow)) {
-		flux_ring_release_slow_(reader);
-		return 0;
-	}
+	if (FLUX_UNLIKELY_(reader->slow))
+		return flux_ring_release_slow_(reader);
 	/* R2: reading before the gate; pairs with A2 in room.c and, for readers after us, in barrier.c. */
 	__atomic_store_n(reader->gate, reader->next, __ATOMIC_RELEASE);
 	if (reader->bell)

@@ -113,12 +113,13 @@ int flux_ring_peek_slow_(struct flux_ring_reader *reader, uint32_t n)
 	return flux_ring_sums_verify(reader, n, end);
 }
 
-void flux_ring_release_slow_(struct flux_ring_reader *reader)
+int flux_ring_release_slow_(struct flux_ring_reader *reader)
 {
 	if (flux_ring_is(reader->ring, FLUX_RING_SHARE))
 		flux_ring_share_release(reader);
 	else
 		flux_ring_gate(reader);
+	return 0;
 }
 
 int flux_ring_copy(struct flux_ring_reader *reader, uint32_t n, void *items, uint64_t *missed)
