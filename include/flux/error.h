@@ -45,12 +45,13 @@ extern "C" {
 	X(FLUX_ESIZE, -4110, "the region has another size than is wanted or written in it")      \
 	X(FLUX_ETRUNCATED, -4111, "the region was cut: its file is shorter than it says")        \
 	X(FLUX_EKIND, -4112, "the region holds another kind of thing than is wanted")            \
-	X(FLUX_EKINDVERSION, -4113, "what the region holds has another version than ours")
+	X(FLUX_EKINDVERSION, -4113, "what the region holds has another version than ours")       \
+	X(FLUX_EEVICTED, -4114, "the reader held the writers for too long: leave and join again")
 
 #define FLUX_ERROR_ENUM(name, value, text) name = (value),
 enum flux_error {
 	FLUX_ERRORS(FLUX_ERROR_ENUM)
-	FLUX_ERROR_LAST_ = -4113
+	FLUX_ERROR_LAST_ = -4114
 };
 #undef FLUX_ERROR_ENUM
 

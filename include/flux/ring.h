@@ -60,7 +60,7 @@ enum flux_ring_flags {
 	FLUX_RING_SUMS = 8,           /**< a CRC32C with each slot or record, verified by the reader */
 	FLUX_RING_READERS_SLEEP = 16, /**< readers may BLOCK or use an FD: each publish pays a fence */
 	FLUX_RING_WRITERS_SLEEP = 32, /**< writers, and readers after others, may: each release pays it */
-	FLUX_RING_PROCESSES = 64      /**< more than one process maps the block; no FD then */
+	FLUX_RING_PROCESSES = 64      /**< more than one process maps the block */
 };
 
 /** Start from FLUX_RING_CFG_INIT. */
@@ -125,6 +125,42 @@ FLUX_API FLUX_MUST_CHECK int flux_ring_init(struct flux_ring *ring, void *block,
 FLUX_API FLUX_MUST_CHECK int flux_ring_attach(struct flux_ring *ring, void *block, uint64_t bytes,
 					      const struct flux_wait_ops *wait);
 
+/**
+ * Who of those that use a block lives: for rings between processes. <flux/shared_ring.h> has it ready for
+ * regions; this is for memory that you share in your own way.
+ */
+struct flux_ring_peers {
+	uint32_t self; /**< the number of this process, not 0, never used before; stays until it ends */
+	/**
+	 * 0: the process of this number is dead, or has given up its part for good; it never comes back.
+	 * Anything else: it lives, or one cannot know. It may be called by any thread, with system calls.
+	 */
+	int (*alive)(void *ctx, uint32_t member);
+	void *ctx;
+};
+
+/**
+ * Say who lives. Whoever died then no longer holds anybody: its place is given back, its gate opens, a
+ * claim it left becomes a skip, which `aborted` counts.
+ *
+ * @param peers  borrowed until flux_ring_fini().
+ *
+ * Thread: setup, before the first handle.
+ */
+FLUX_API void flux_ring_set_peers(struct flux_ring *ring, const struct flux_ring_peers *peers);
+
+/**
+ * Clean up after parties that died. Handles do it by themselves, at most every 10 ms, when they find
+ * nothing to read or no room for that reason, and so do joining and opening. Call it to know earlier,
+ * as where a writer wants to hear that the last reader is gone.
+ *
+ * @return how many parties; 0 without flux_ring_set_peers(); FLUX_EPERM: the block is read-only.
+ *
+ * Thread: any.
+ * Cost:   one call of `alive` for each place that another process has.
+ */
+FLUX_API int flux_ring_tend(struct flux_ring *ring);
+
 /** Close the doorbells of `ring`; its handles end first. The block stays as it is. Thread: setup. */
 FLUX_API void flux_ring_fini(struct flux_ring *ring);
 
@@ -180,6 +216,7 @@ struct flux_ring_writer_cfg {
  *
  * @return 0; or
  *         FLUX_EBUSY    all places of writers are taken;
+ *         FLUX_EPERM    the block is read-only;
  *         FLUX_ENOTSUP  this way of waiting was not prepared for (FLUX_RING_WRITERS_SLEEP);
  *         FLUX_EINVAL, FLUX_E2BIG  `cfg`; or the error of the file descriptor.
  *
@@ -217,11 +254,17 @@ struct flux_ring_reader_cfg {
 	const uint32_t *after; /**< readers' ids: sees an item when all of these have released it */
 	uint32_t n_after;      /**< how many */
 	uint32_t reserved;     /**< 0 */
+	/**
+	 * How long, in ns, it may hold a writer that finds no room, then it is evicted: its calls say
+	 * FLUX_EEVICTED, and it holds nobody. 0: for ever, as long as it lives. Each release then
+	 * takes a call. A writer that waits by file descriptor must look by a timer.
+	 */
+	flux_ts evict_after;
 };
 
-#define FLUX_RING_READER_CFG_INIT                                                          \
-	{                                                                                  \
-		sizeof(struct flux_ring_reader_cfg), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0 \
+#define FLUX_RING_READER_CFG_INIT                                                             \
+	{                                                                                     \
+		sizeof(struct flux_ring_reader_cfg), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0 \
 	}
 
 /**
@@ -234,6 +277,7 @@ struct flux_ring_reader_cfg {
  * @return 0; or
  *         FLUX_EBUSY    all places of readers are taken;
  *         FLUX_ECLOSED  a reader named in `after` is gone;
+ *         FLUX_EPERM    the block is read-only, and only lossy readers need no place in it;
  *         FLUX_ENOTSUP  this way of waiting was not prepared for, or the ring is of a kind that cannot
  *                       do it: `after` with sharing, or without any reader that holds the writer;
  *         FLUX_EINVAL, FLUX_E2BIG  `cfg`; or the error of the file descriptor.
@@ -300,7 +344,10 @@ struct flux_ring_info {
 	uint64_t used;      /**< slots that hold something, 0 to capacity */
 	uint64_t free;      /**< capacity - used */
 	uint64_t highest;   /**< largest `used` that a writer met when it looked for room */
-	uint64_t aborted;   /**< claims of several producers that became skips */
+	uint64_t aborted;   /**< claims of several producers that became skips: by abort, or by death */
+	uint64_t lost;      /**< items that shared readers had taken and not released when they died */
+	uint64_t died;      /**< parties that died, and were cleaned up after */
+	uint64_t evicted;   /**< readers that were evicted */
 	uint32_t readers;   /**< that are in */
 	uint32_t writers;
 	uint32_t gating; /**< id of the reader that holds `oldest`; UINT32_MAX: none does */
@@ -312,6 +359,39 @@ struct flux_ring_info {
 
 /** Fill `info`. Thread: any. Cost: reads each place. */
 FLUX_API void flux_ring_get_info(const struct flux_ring *ring, struct flux_ring_info *info);
+
+/**
+ * How many readers hold the writers: those that are in and are not lossy. A writer whose items nobody
+ * would read learns it here; see also FLUX_RING_NO_READERS.
+ *
+ * Thread: any.
+ * Cost:   one load. One that died counts until flux_ring_tend() finds it.
+ */
+static inline uint32_t flux_ring_readers(const struct flux_ring *ring)
+{
+	return FLUX_U32_(__builtin_popcountll(__atomic_load_n(&ring->head->in, __ATOMIC_RELAXED)));
+}
+
+/** flux_ring_note.what */
+enum flux_ring_what {
+	FLUX_RING_WRITER_DIED = 1,    /**< `count` slots of its claim, from `seq` on, are skipped */
+	FLUX_RING_READER_DIED = 2,    /**< it had released up to `seq`; `count`: see flux_ring_info.lost */
+	FLUX_RING_READER_EVICTED = 3, /**< it held the writers at `seq` */
+	FLUX_RING_NO_READERS = 4      /**< the last reader that holds the writers, `who`, is gone */
+};
+
+/**
+ * What happened to the parties, one note after the other; the last FLUX_RING_NOTES are kept in the block.
+ * Each who looks sees each note once (twice, if the one who wrote it died at that moment).
+ *
+ * @param cursor  [in,out] the caller's place: 0 to begin with what is kept.
+ * @param note    [out] set if the result is 1.
+ *
+ * @return 1; 0: no more now.
+ *
+ * Thread: any.
+ */
+FLUX_API int flux_ring_note_next(const struct flux_ring *ring, uint64_t *cursor, struct flux_ring_note *note);
 
 /** A reader as others see it. */
 struct flux_ring_reader_info {

@@ -32,6 +32,8 @@ extern "C" {
 #define FLUX_RING_LAYOUT 1u
 /** A gate that holds nobody back. */
 #define FLUX_RING_OPEN UINT64_MAX
+/** Notes that are kept; see flux_ring_note_next(). */
+#define FLUX_RING_NOTES 16
 
 /**
  * Where parties sleep. The word is even while nobody does; a sleeper makes it odd, looks again and
@@ -44,6 +46,16 @@ struct flux_ring_bell {
 	/** Seats that wait by file descriptor: readers, writers. */
 	uint64_t fds[2];
 	uint8_t line_[FLUX_RING_LINE - 24];
+};
+
+/** Something that happened to a party; see flux_ring_note_next(). */
+struct flux_ring_note {
+	uint64_t number; /* one more than its place in the row of all notes; another value: being written */
+	uint32_t what;   /**< enum flux_ring_what */
+	uint32_t who;    /**< the party's id */
+	uint64_t seq;    /**< where it stood */
+	uint64_t count;  /**< slots that were lost with it */
+	char name[FLUX_RING_NAME];
 };
 
 /** The start of the block. */
@@ -84,33 +96,47 @@ struct flux_ring_head {
 	uint8_t line4_[FLUX_RING_LINE - 24];
 
 	uint32_t closed;
-	uint32_t seats;   /* readers' seats ever taken; those above are never looked at */
+	uint32_t skips;     /* not 0: there may be slots that are skipped one by one */
+	uint64_t in;        /* readers' seats whose gate counts, one bit each */
+	uint32_t evictable; /* not 0: a reader may be evicted */
+	uint32_t pad_;
 	uint64_t aborted; /* claims that became skips */
-	uint8_t line5_[FLUX_RING_LINE - 16];
+	uint64_t lost;    /* items that a shared reader took with it */
+	uint64_t died;    /* parties that ended without leaving, and were cleaned up after */
+	uint64_t evicted; /* readers */
+	uint8_t line5_[FLUX_RING_LINE - 56];
 
 	struct flux_ring_bell data; /* rung by publish */
 	struct flux_ring_bell room; /* rung by release */
+
+	uint64_t noted; /* notes ever written */
+	uint8_t line6_[FLUX_RING_LINE - 8];
+	struct flux_ring_note notes[FLUX_RING_NOTES];
 };
 
 /** A reader's or a writer's place in the block. */
 struct flux_ring_seat {
 	/** Reader: nothing at or above may be overwritten. Writer: start of the claim it makes. */
 	uint64_t gate;
-	/** Writer: length of that claim, 0 when none is open. */
+	/** Writer: length of that claim, 0 when none is open. Shared reader: end of what it took. */
 	uint64_t count;
 	uint8_t line0_[FLUX_RING_LINE - 16];
 
-	uint32_t state; /* 0 free, 1 being taken, 2 in use */
-	uint32_t turn;  /* how often it was taken: tells one holder from the next */
-	uint64_t after; /* readers' seats that it waits for, one bit each */
+	/**
+	 * One word, so that a place is never taken by nobody: how often it was taken (24 bits, tells one
+	 * holder from the next), the number of the holder's process (32, 0 within one), the state (8).
+	 */
+	uint64_t holder;
+	uint64_t after;    /* readers' seats that it waits for, one bit each */
+	uint64_t patience; /* reader: may hold the writer for so many ns, then it is evicted; 0: for ever */
 	uint32_t flags;
 	uint32_t pad_;
-	uint64_t owner[2]; /* for the identity of a process; 0 within one */
 	char name[FLUX_RING_NAME];
-	uint8_t line1_[FLUX_RING_LINE - 72];
+	uint8_t line1_[FLUX_RING_LINE - 64];
 };
 
 struct flux_wait_ops;
+struct flux_ring_peers;
 
 /** A ring as one process sees it: the block's own words, checked once and copied. */
 struct flux_ring {
@@ -127,8 +153,10 @@ struct flux_ring {
 	uint32_t n_readers;
 	uint32_t n_writers;
 	uint32_t bits; /* log2 of the capacity */
-	uint32_t pad_;
+	uint32_t read_only; /* the block may not be written here */
 	const struct flux_wait_ops *wait;
+	const struct flux_ring_peers *peers; /* NULL: nobody dies alone */
+	uint64_t tended;                     /* when somebody here last looked for the dead */
 	const struct flux_mem *mem; /* flux_ring_create(): who gave `block` */
 	void *block;
 	uint64_t block_bytes;
@@ -161,6 +189,10 @@ struct flux_ring_writer {
 	uint32_t pad_;
 	struct flux_ring *ring;
 	struct flux_ring_pace pace;
+	/* Who holds the ring full, where, since when: for eviction. */
+	uint64_t stall_gate, stall_since;
+	uint32_t stall_id;
+	uint32_t pad2_;
 	uint8_t line_[FLUX_RING_LINE]; /* what lies behind is in no line of ours */
 };
 
@@ -189,6 +221,7 @@ struct flux_ring_reader {
 	uint64_t read;  /* record ring: read, and not yet released, up to here */
 	struct flux_ring *ring;
 	struct flux_ring_pace pace;
+	uint64_t holder; /* its place is its own while this stands there */
 	uint8_t line_[FLUX_RING_LINE];
 };
 

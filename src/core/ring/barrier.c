@@ -25,15 +25,30 @@ void flux_ring_gate(struct flux_ring_reader *reader)
 		flux_ring_bell_(reader->ring, reader->bell);
 }
 
+/* Pass `n` slots that hold nothing, at the front of what is not read. */
+static void pass(struct flux_ring_reader *reader, uint64_t n)
+{
+	reader->scan += n;
+	reader->limit = reader->scan;
+	if (flux_ring_is(reader->ring, FLUX_RING_RECORDS)) {
+		reader->read = reader->scan;
+		if (reader->held)
+			return; /* released together with the records before it */
+	}
+	reader->next = reader->scan;
+	flux_ring_gate(reader);
+}
+
 /*
  * Several producers: follow the words of published claims, and pass skips. `scan` is always at the
- * start of a claim, `limit` may lie inside one.
+ * start of a claim, `limit` may lie inside one. Nothing is believed beyond one ring's length.
  */
 static uint64_t follow(struct flux_ring_reader *reader, uint64_t n, uint64_t bound)
 {
 	struct flux_ring *ring = reader->ring;
+	const uint64_t *front = flux_ring_is(ring, FLUX_RING_RECORDS) ? &reader->read : &reader->next;
 
-	while (reader->scan < bound && reader->scan - reader->next < n) {
+	while (reader->scan < bound && reader->scan - *front < n && reader->scan - reader->next < ring->capacity) {
 		uint64_t seq = reader->scan;
 		/* A3: pairs with R3. */
 		uint64_t word = __atomic_load_n(&ring->words[seq & ring->mask], __ATOMIC_ACQUIRE);
@@ -41,11 +56,9 @@ static uint64_t follow(struct flux_ring_reader *reader, uint64_t n, uint64_t bou
 		if (!flux_ring_word_is(ring, word, seq))
 			break;
 		if (flux_ring_word_skips(ring, word)) {
-			if (seq != reader->next)
+			if (seq != *front)
 				break;
-			reader->next = reader->limit = seq + flux_ring_word_n(ring, word);
-			reader->scan = reader->next;
-			flux_ring_gate(reader);
+			pass(reader, flux_ring_word_n(ring, word));
 			continue;
 		}
 		reader->scan += flux_ring_word_n(ring, word);
@@ -53,7 +66,7 @@ static uint64_t follow(struct flux_ring_reader *reader, uint64_t n, uint64_t bou
 	return flux_min_u64(reader->scan, bound);
 }
 
-/* Where the published items end: for the question whether a closed ring was read to its end. */
+/* Where the claimed items end: all is read when a reader is there. */
 static uint64_t tail(const struct flux_ring *ring)
 {
 	const uint64_t *word = flux_ring_is(ring, FLUX_RING_MULTI) ? &ring->head->claimed : &ring->head->cursor;
@@ -78,19 +91,43 @@ static uint64_t ready(struct flux_ring_reader *reader, uint64_t n)
 	return bound;
 }
 
+/* Renew reader->limit: how many may be read; 0; or FLUX_EPROTO for what no writer can have published. */
+static int look(struct flux_ring_reader *reader, uint64_t n)
+{
+	const struct flux_ring *ring = reader->ring;
+	uint64_t end = ready(reader, n);
+	uint64_t from = flux_ring_is(ring, FLUX_RING_RECORDS) ? reader->read : reader->next;
+
+	if (end <= from)
+		return 0;
+	/* The capacity bounds all arithmetic with what others wrote, here and in the inline path. */
+	if (end - reader->next > ring->capacity)
+		return FLUX_EPROTO;
+	reader->limit = end;
+	return (int)(end - from);
+}
+
+/* Something was claimed that cannot be read: because of one who died? True: look again. */
+static bool unstick(struct flux_ring_reader *reader)
+{
+	return tail(reader->ring) > reader->scan && flux_ring_mind(reader->ring);
+}
+
 int flux_ring_refresh(struct flux_ring_reader *reader, uint64_t n)
 {
 	struct flux_ring *ring = reader->ring;
 	bool closed = flux_ring_is_closed(ring); /* before the look at the cursor */
-	uint64_t end = ready(reader, n ? n : 1);
-	uint64_t from = flux_ring_is(ring, FLUX_RING_RECORDS) ? reader->read : reader->next;
+	uint64_t from;
+	int rc;
 
-	if (end > from) {
-		reader->limit = end;
-		return (int)(end - from);
-	}
-	if (!closed)
-		return 0;
+	if (reader->flags & READER_EVICTABLE && flux_ring_is_evicted(reader))
+		return FLUX_EEVICTED;
+	rc = look(reader, n ? n : 1);
+	if (rc == 0 && unstick(reader))
+		rc = look(reader, n ? n : 1);
+	if (rc != 0 || !closed)
+		return rc;
+	from = flux_ring_is(ring, FLUX_RING_RECORDS) ? reader->read : reader->next;
 	/* A reader after others goes on until they have passed on everything. */
 	return reader->after && from < tail(ring) ? 0 : FLUX_ECLOSED;
 }
@@ -115,6 +152,8 @@ int flux_ring_peek_slow_(struct flux_ring_reader *reader, uint32_t n)
 
 int flux_ring_release_slow_(struct flux_ring_reader *reader)
 {
+	if (reader->flags & READER_EVICTABLE && flux_ring_is_evicted(reader))
+		return FLUX_EEVICTED;
 	if (flux_ring_is(reader->ring, FLUX_RING_SHARE))
 		flux_ring_share_release(reader);
 	else

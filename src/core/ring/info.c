@@ -27,7 +27,7 @@ static uint32_t in_use(const struct flux_ring_seat *seats, uint32_t n)
 	uint32_t used = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		used += __atomic_load_n(&seats[i].state, __ATOMIC_RELAXED) == SEAT_USED;
+		used += flux_ring_holder_state(__atomic_load_n(&seats[i].holder, __ATOMIC_RELAXED)) == SEAT_USED;
 	return used;
 }
 
@@ -51,6 +51,9 @@ void flux_ring_get_info(const struct flux_ring *ring, struct flux_ring_info *inf
 	info->used = ring->capacity - info->free;
 	info->highest = __atomic_load_n(&head->highest, __ATOMIC_RELAXED);
 	info->aborted = __atomic_load_n(&head->aborted, __ATOMIC_RELAXED);
+	info->lost = __atomic_load_n(&head->lost, __ATOMIC_RELAXED);
+	info->died = __atomic_load_n(&head->died, __ATOMIC_RELAXED);
+	info->evicted = __atomic_load_n(&head->evicted, __ATOMIC_RELAXED);
 	info->closed = __atomic_load_n(&head->closed, __ATOMIC_RELAXED);
 	info->readers = in_use(ring->readers, ring->n_readers);
 	info->writers = in_use(ring->writers, ring->n_writers);
@@ -59,8 +62,6 @@ void flux_ring_get_info(const struct flux_ring *ring, struct flux_ring_info *inf
 	info->gating = UINT32_MAX;
 	if (seat == UINT32_MAX)
 		return;
-	info->gating = seat | (__atomic_load_n(&ring->readers[seat].turn, __ATOMIC_RELAXED) & 0xffffff) << 8;
-	for (size_t i = 0; i < FLUX_RING_NAME; i++)
-		info->name[i] = __atomic_load_n(&ring->readers[seat].name[i], __ATOMIC_RELAXED);
-	info->name[FLUX_RING_NAME - 1] = 0;
+	info->gating = flux_ring_id(seat, __atomic_load_n(&ring->readers[seat].holder, __ATOMIC_RELAXED));
+	flux_ring_seat_name(&ring->readers[seat], info->name);
 }

@@ -19,7 +19,8 @@ OWN_LINE(struct flux_ring_head, closed);
 OWN_LINE(struct flux_ring_head, data);
 OWN_LINE(struct flux_ring_head, room);
 OWN_LINE(struct flux_ring_seat, gate);
-OWN_LINE(struct flux_ring_seat, state);
+OWN_LINE(struct flux_ring_head, noted);
+OWN_LINE(struct flux_ring_seat, holder);
 _Static_assert(sizeof(struct flux_ring_head) % FLUX_RING_LINE == 0, "seats start a line");
 _Static_assert(sizeof(struct flux_ring_seat) % FLUX_RING_LINE == 0, "each seat starts a line");
 
@@ -181,6 +182,11 @@ int flux_ring_attach(struct flux_ring *ring, void *block, uint64_t bytes, const 
 		return FLUX_ESIZE;
 	view(ring, block, &there, wait);
 	return 0;
+}
+
+void flux_ring_set_peers(struct flux_ring *ring, const struct flux_ring_peers *peers)
+{
+	ring->peers = peers;
 }
 
 void flux_ring_fini(struct flux_ring *ring)

@@ -46,6 +46,8 @@ int flux_ring_multi_claim(struct flux_ring_writer *writer, uint64_t least, uint6
 		if (__atomic_compare_exchange_n(claimed, &at, at + n, true, __ATOMIC_RELEASE,
 						__ATOMIC_RELAXED))
 			break;
+		/* Another's claim: ours must not stand for it, should both of us die. */
+		__atomic_store_n(&seat->count, 0, __ATOMIC_RELAXED);
 	}
 	*start = at;
 	return (int)n;
@@ -66,9 +68,11 @@ void flux_ring_publish_word(struct flux_ring *ring, uint64_t seq, uint64_t n)
 static void publish_skip(struct flux_ring *ring, uint64_t seq, uint64_t n)
 {
 	__atomic_fetch_add(&ring->head->aborted, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->head->skips, 1, __ATOMIC_RELAXED);
+	/* From its end: should we die here, what is told is whole (claims.c). */
 	if (flux_ring_is(ring, FLUX_RING_SHARE))
-		for (uint64_t i = 1; i < n; i++)
-			store_word(ring, seq + i, 1, true, __ATOMIC_RELAXED);
+		for (uint64_t i = n - 1; i > 0; i--)
+			store_word(ring, seq + i, 1, true, __ATOMIC_RELEASE);
 	/* R3, as below. */
 	store_word(ring, seq, n, true, __ATOMIC_RELEASE);
 }

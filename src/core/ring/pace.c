@@ -80,6 +80,23 @@ static int check_deadline(const struct flux_wait_ops *ops, flux_ts deadline)
 	return ops->now(ops->ctx) >= deadline ? FLUX_ETIMEDOUT : 0;
 }
 
+/* Longest sleep where the one who rings may die before he does, or has to look for the evictable. */
+#define SLEEP_NS FLUX_MS(25)
+
+/* Sleep until rung; not for long where nobody may ring. */
+static void sleep_at(struct flux_ring *ring, struct flux_ring_bell *bell, uint32_t ticket, flux_ts deadline)
+{
+	const struct flux_wait_ops *ops = ring->wait;
+	bool shared = flux_ring_is(ring, FLUX_RING_PROCESSES);
+
+	if (shared || __atomic_load_n(&ring->head->evictable, __ATOMIC_RELAXED)) {
+		flux_ts soon = ops->now(ops->ctx) + SLEEP_NS;
+
+		deadline = deadline < soon ? deadline : soon;
+	}
+	ops->sleep(ops->ctx, &bell->word, ticket, deadline, shared);
+}
+
 static int step(struct flux_ring *ring, struct flux_ring_pace *pace, struct flux_ring_bell *bell,
 		uint32_t round, flux_ts deadline)
 {
@@ -108,8 +125,7 @@ static int step(struct flux_ring *ring, struct flux_ring_pace *pace, struct flux
 	} else if (!(pace->ticket & 1)) {
 		pace->ticket = flux_ring_arm(bell);
 	} else {
-		ops->sleep(ops->ctx, &bell->word, pace->ticket, deadline,
-			   flux_ring_is(ring, FLUX_RING_PROCESSES));
+		sleep_at(ring, bell, pace->ticket, deadline);
 		pace->ticket = 0;
 	}
 	return 0;

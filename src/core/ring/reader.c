@@ -19,7 +19,7 @@ static int take_place(struct flux_ring *ring, const char *name)
 	uint64_t not = waited_for(ring);
 
 	for (;;) {
-		int place = flux_ring_seat_take(ring->readers, ring->n_readers, not, name);
+		int place = flux_ring_seat_take(ring, SIDE_READERS, not, name);
 
 		if (place < 0)
 			return place;
@@ -35,15 +35,14 @@ static int take_place(struct flux_ring *ring, const char *name)
 /* Whether the reader of this id is in; *place is where. */
 static int find(const struct flux_ring *ring, uint32_t id, uint32_t *place)
 {
-	const struct flux_ring_seat *seat;
+	uint64_t holder;
 
 	*place = id & 0xff;
 	if (*place >= ring->n_readers)
 		return FLUX_EINVAL;
-	seat = &ring->readers[*place];
 	/* A11: pairs with R11. */
-	if (__atomic_load_n(&seat->state, __ATOMIC_ACQUIRE) != SEAT_USED ||
-	    (__atomic_load_n(&seat->turn, __ATOMIC_RELAXED) & 0xffffff) != id >> 8)
+	holder = __atomic_load_n(&ring->readers[*place].holder, __ATOMIC_ACQUIRE);
+	if (flux_ring_holder_state(holder) != SEAT_USED || flux_ring_holder_turn(holder) != id >> 8)
 		return FLUX_ECLOSED;
 	return 0;
 }
@@ -74,6 +73,9 @@ static int wait_for(struct flux_ring_reader *reader, const struct flux_ring_read
 	return 0;
 }
 
+/* Looks until the floor stands still; more would be somebody's bad joke. */
+#define HOLD_TRIES 1000
+
 /*
  * Hold the writers at the oldest that is kept: the position. A writer raises the floor, then looks at
  * the gates; we set our gate, then look at the floor. So either it sees our gate, or we see its floor.
@@ -86,14 +88,15 @@ static uint64_t hold(struct flux_ring *ring, struct flux_ring_seat *seat)
 
 	if (flux_ring_lowest(ring, NULL) == FLUX_RING_OPEN)
 		at = flux_max_u64(at, __atomic_load_n(&head->left, __ATOMIC_ACQUIRE));
-	for (;;) {
+	for (uint32_t i = 0; i < HOLD_TRIES; i++) {
 		__atomic_store_n(&seat->gate, at, __ATOMIC_RELEASE);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* F2: pairs with F1 in room.c */
 		floor = __atomic_load_n(&head->floor, __ATOMIC_ACQUIRE);
 		if (floor <= at)
-			return at;
+			break;
 		at = floor;
 	}
+	return at;
 }
 
 /* Several producers: the first claim from `at` on that is published whole, else where the next begins. */
@@ -101,6 +104,7 @@ static uint64_t first_claim(const struct flux_ring *ring, uint64_t at)
 {
 	uint64_t end = __atomic_load_n(&ring->head->claimed, __ATOMIC_ACQUIRE);
 
+	end = flux_min_u64(end, at + ring->capacity);
 	for (; at < end; at++) {
 		uint64_t word = __atomic_load_n(&ring->words[at & ring->mask], __ATOMIC_ACQUIRE);
 
@@ -143,6 +147,10 @@ static int check(const struct flux_ring *ring, const struct flux_ring_reader_cfg
 		return FLUX_ENOTSUP;
 	if (flux_ring_is(ring, FLUX_RING_LOSSY))
 		*flags |= FLUX_READER_LOSSY;
+	if (ring->read_only && !(*flags & FLUX_READER_LOSSY))
+		return FLUX_EPERM;
+	if (cfg->evict_after && !(*flags & FLUX_READER_LOSSY))
+		*flags |= READER_EVICTABLE;
 	if (cfg->n_after && (*flags & FLUX_READER_LOSSY || flux_ring_is(ring, FLUX_RING_SHARE)))
 		return FLUX_ENOTSUP;
 	return 0;
@@ -163,31 +171,26 @@ static void fill(struct flux_ring_reader *reader, struct flux_ring *ring,
 	reader->shift = (uint32_t)__builtin_ctz(ring->slot);
 	reader->batch = cfg->batch ? cfg->batch : UINT32_MAX;
 	reader->every = cfg->every;
-	reader->slow = flux_ring_is(ring, FLUX_RING_SHARE) ||
+	reader->slow = flux_ring_is(ring, FLUX_RING_SHARE) || flags & READER_EVICTABLE ||
 		       (flux_ring_is(ring, FLUX_RING_RECORDS) && flux_ring_is(ring, FLUX_RING_SUMS));
 	reader->pace = (struct flux_ring_pace){ cfg->wait, cfg->spins, cfg->nap_ns, 0 };
 }
 
-int flux_ring_reader_join(struct flux_ring_reader *reader, struct flux_ring *ring,
-			  const struct flux_ring_reader_cfg *cfg)
+/* A place, and all that stands in it before others go by it. */
+static int settle_in(struct flux_ring_reader *reader, struct flux_ring *ring,
+		     const struct flux_ring_reader_cfg *cfg, uint32_t flags)
 {
-	struct flux_ring_reader_cfg known = { .size = sizeof(known) };
+	int place = take_place(ring, cfg->name);
 	struct flux_ring_seat *seat;
-	uint32_t flags, seats = 0;
-	int rc = cfg ? flux_ring_cfg_read(&known, sizeof(known), cfg) : 0;
-	int place;
+	int rc;
 
-	if (rc == 0)
-		rc = check(ring, &known, &flags);
-	if (rc < 0)
-		return rc;
-	place = take_place(ring, known.name);
 	if (place < 0)
 		return place;
 	seat = &ring->readers[place];
-	fill(reader, ring, &known, (uint32_t)place, flags);
-	__atomic_store_n(&seat->flags, flags, __ATOMIC_RELAXED);
-	rc = wait_for(reader, &known);
+	fill(reader, ring, cfg, (uint32_t)place, flags);
+	__atomic_store_n(&seat->flags, flags & ~READER_EVICTABLE, __ATOMIC_RELAXED);
+	__atomic_store_n(&seat->patience, flags & READER_EVICTABLE ? cfg->evict_after : 0, __ATOMIC_RELAXED);
+	rc = wait_for(reader, cfg);
 	if (rc == 0)
 		rc = flux_ring_pace_init(ring, &reader->pace, SIDE_READERS, (uint32_t)place,
 					 flux_ring_is(ring, reader->after ? FLUX_RING_WRITERS_SLEEP :
@@ -196,33 +199,70 @@ int flux_ring_reader_join(struct flux_ring_reader *reader, struct flux_ring *rin
 		flux_ring_seat_give(seat);
 		return rc;
 	}
-	while (seats <= (uint32_t)place &&
-	       !__atomic_compare_exchange_n(&ring->head->seats, &seats, (uint32_t)place + 1, false,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
+	if (flags & READER_EVICTABLE)
+		__atomic_store_n(&ring->head->evictable, 1, __ATOMIC_RELAXED);
+	/* Before the gate, whose fence (F2) is the one for this as well. */
+	if (!(flags & FLUX_READER_LOSSY))
+		__atomic_fetch_or(&ring->head->in, UINT64_C(1) << place, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* A lossy reader of a block that it may only read has no place in it: nobody knows of it. */
+static int look_on(struct flux_ring_reader *reader, struct flux_ring *ring,
+		   const struct flux_ring_reader_cfg *cfg, uint32_t flags)
+{
+	fill(reader, ring, cfg, 0, flags);
+	reader->seat = UINT32_MAX;
+	reader->gate = NULL;
+	reader->bell = NULL;
+	return flux_ring_pace_init(ring, &reader->pace, SIDE_READERS, 0, false);
+}
+
+int flux_ring_reader_join(struct flux_ring_reader *reader, struct flux_ring *ring,
+			  const struct flux_ring_reader_cfg *cfg)
+{
+	struct flux_ring_reader_cfg known = { .size = sizeof(known) };
+	uint32_t flags = 0;
+	int rc = cfg ? flux_ring_cfg_read(&known, sizeof(known), cfg) : 0;
+
+	if (rc == 0)
+		rc = check(ring, &known, &flags);
+	if (rc < 0)
+		return rc;
+	if (!ring->read_only)
+		(void)flux_ring_tend(ring);
+	rc = ring->read_only ? look_on(reader, ring, &known, flags) :
+			       settle_in(reader, ring, &known, flags);
+	if (rc < 0)
+		return rc;
 	reader->start = start(reader, known.start == FLUX_RING_NOW);
 	reader->next = reader->limit = reader->scan = reader->read = reader->start;
-	/* R11: pairs with A11. */
-	__atomic_store_n(&seat->state, SEAT_USED, __ATOMIC_RELEASE);
+	if (!ring->read_only)
+		reader->holder = flux_ring_seat_use(&ring->readers[reader->seat]);
 	return 0;
 }
 
 void flux_ring_reader_leave(struct flux_ring_reader *reader)
 {
 	struct flux_ring *ring = reader->ring;
+	struct flux_ring_seat *seat;
 
-	/* R7: where we were, before the gate opens; pairs with A7, the acquire of the gate in room.c. */
+	if (ring->read_only)
+		return;
+	seat = &ring->readers[reader->seat];
+	/* R7: where we were, before the gate opens; pairs with A7 in room.c. */
 	if (!(reader->flags & FLUX_READER_LOSSY) && !flux_ring_is(ring, FLUX_RING_SHARE))
 		flux_ring_raise(&ring->head->left, reader->next, __ATOMIC_RELEASE);
-	__atomic_store_n(reader->gate, FLUX_RING_OPEN, __ATOMIC_RELEASE);
-	flux_ring_seat_give(&ring->readers[reader->seat]);
+	if (flux_ring_gate_open(ring, reader->seat))
+		flux_ring_note(ring, FLUX_RING_NO_READERS, flux_ring_reader_id(reader), seat, 0);
+	flux_ring_seat_give(seat);
 	if (reader->bell)
 		flux_ring_bell_(ring, reader->bell);
 }
 
 uint32_t flux_ring_reader_id(const struct flux_ring_reader *reader)
 {
-	return reader->seat | (reader->ring->readers[reader->seat].turn & 0xffffff) << 8;
+	return flux_ring_id(reader->seat & 0xff, reader->holder);
 }
 
 uint64_t flux_ring_reader_lag(const struct flux_ring_reader *reader)
@@ -253,8 +293,6 @@ int flux_ring_get_reader(const struct flux_ring *ring, uint32_t id, struct flux_
 	info->lag = tail > info->gate ? tail - info->gate : 0;
 	info->after = __atomic_load_n(&seat->after, __ATOMIC_RELAXED);
 	info->flags = __atomic_load_n(&seat->flags, __ATOMIC_RELAXED);
-	for (size_t i = 0; i < FLUX_RING_NAME; i++)
-		info->name[i] = __atomic_load_n(&seat->name[i], __ATOMIC_RELAXED);
-	info->name[FLUX_RING_NAME - 1] = 0;
+	flux_ring_seat_name(seat, info->name);
 	return 0;
 }

@@ -29,17 +29,12 @@ static int single_claim(struct flux_ring_writer *writer, uint64_t slots)
 	return writer->room - writer->next >= slots ? 0 : FLUX_EAGAIN;
 }
 
-int flux_ring_record_claim_slow_(struct flux_ring_writer *writer, uint64_t slots, uint64_t *pad)
+static int claim(struct flux_ring_writer *writer, uint64_t slots, uint64_t *pad)
 {
-	struct flux_ring *ring = writer->ring;
 	uint64_t start;
 	int n;
 
-	if (!flux_ring_is(ring, FLUX_RING_RECORDS))
-		return FLUX_EINVAL;
-	if (slots > ring->capacity / 2)
-		return FLUX_EMSGSIZE;
-	if (!flux_ring_is(ring, FLUX_RING_MULTI))
+	if (!flux_ring_is(writer->ring, FLUX_RING_MULTI))
 		return single_claim(writer, *pad + slots);
 	n = flux_ring_multi_claim(writer, slots, slots, &start);
 	if (n < 0)
@@ -47,6 +42,21 @@ int flux_ring_record_claim_slow_(struct flux_ring_writer *writer, uint64_t slots
 	writer->next = writer->limit = start;
 	*pad = (uint64_t)n - slots;
 	return 0;
+}
+
+int flux_ring_record_claim_slow_(struct flux_ring_writer *writer, uint64_t slots, uint64_t *pad)
+{
+	const struct flux_ring *ring = writer->ring;
+	int rc;
+
+	if (!flux_ring_is(ring, FLUX_RING_RECORDS))
+		return FLUX_EINVAL;
+	if (slots > ring->capacity / 2)
+		return FLUX_EMSGSIZE;
+	rc = claim(writer, slots, pad);
+	if (rc == FLUX_EAGAIN && flux_ring_relieve(writer))
+		rc = claim(writer, slots, pad);
+	return rc;
 }
 
 int flux_ring_record_publish_slow_(struct flux_ring_writer *writer, uint32_t len, int skip)
@@ -101,9 +111,11 @@ int flux_ring_record_read_slow_(struct flux_ring_reader *reader)
 	/* Skips that were passed behind the last release: nobody else would give them back. */
 	if (!reader->held && reader->next != reader->read) {
 		reader->next = reader->read;
-		flux_ring_release_slow_(reader);
+		rc = flux_ring_release_slow_(reader);
+		if (rc < 0)
+			return rc;
 	}
-	rc = flux_ring_refresh(reader, reader->read - reader->next + 1);
+	rc = flux_ring_refresh(reader, 1);
 	if (share)
 		reader->read = reader->next;
 	return rc;

@@ -15,15 +15,48 @@
 	((uint32_t)(FLUX_RING_SHARE | FLUX_RING_LOSSY | FLUX_RING_RECORDS | FLUX_RING_SUMS | \
 		    FLUX_RING_READERS_SLEEP | FLUX_RING_WRITERS_SLEEP | FLUX_RING_PROCESSES))
 
+/* flux_ring_reader.flags beside the caller's: the place has a patience. */
+#define READER_EVICTABLE (1u << 16)
+
+/* States of a seat. Nobody but its holder touches a seat, until the holder is known to be dead. */
 enum {
 	SEAT_FREE,
-	SEAT_TAKING,
-	SEAT_USED
+	SEAT_TAKING, /* its holder sets it up */
+	SEAT_USED,
+	SEAT_EVICTED, /* its gate counts no longer; the holder, or its death, gives it back */
+	SEAT_CLEARING /* its holder is dead; whose number stands there cleans up */
 };
 enum {
 	SIDE_READERS,
 	SIDE_WRITERS
 };
+
+/* The word of a seat's holder. */
+static inline uint64_t flux_ring_holder(uint32_t turn, uint32_t member, uint32_t state)
+{
+	return (uint64_t)turn << 40 | (uint64_t)member << 8 | state;
+}
+
+static inline uint32_t flux_ring_holder_turn(uint64_t holder)
+{
+	return (uint32_t)(holder >> 40);
+}
+
+static inline uint32_t flux_ring_holder_member(uint64_t holder)
+{
+	return (uint32_t)(holder >> 8);
+}
+
+static inline uint32_t flux_ring_holder_state(uint64_t holder)
+{
+	return holder & 0xff;
+}
+
+/* The id of a party: its place and its turn there. */
+static inline uint32_t flux_ring_id(uint32_t place, uint64_t holder)
+{
+	return place | flux_ring_holder_turn(holder) << 8;
+}
 
 static inline bool flux_ring_is(const struct flux_ring *ring, uint32_t flag)
 {
@@ -83,8 +116,8 @@ int flux_ring_cfg_read(void *known, uint32_t known_bytes, const void *cfg);
 
 /* room.c: what readers hold. */
 
-/* The lowest gate, FLUX_RING_OPEN if no reader holds anything; *seat is whose, if not NULL. */
-uint64_t flux_ring_lowest(const struct flux_ring *ring, uint32_t *seat);
+/* The lowest gate, FLUX_RING_OPEN if no reader holds anything; *place is whose, if not NULL. */
+uint64_t flux_ring_lowest(const struct flux_ring *ring, uint32_t *place);
 /* Where a writer stands that has to look at its readers: raises *room if there is more by now. */
 void flux_ring_look(struct flux_ring *ring, uint64_t *room, uint64_t tail);
 bool flux_ring_is_closed(const struct flux_ring *ring);
@@ -140,7 +173,36 @@ int flux_ring_pace_init(struct flux_ring *ring, struct flux_ring_pace *pace, uin
 /* seat.c: places of readers and writers. */
 
 /* Take a free place that no bit of `not` names: its number, or FLUX_EBUSY. */
-int flux_ring_seat_take(struct flux_ring_seat *seats, uint32_t n, uint64_t not, const char *name);
+int flux_ring_seat_take(struct flux_ring *ring, uint32_t side, uint64_t not, const char *name);
+/* The place is set up: its holder's word. R11: pairs with A11. */
+uint64_t flux_ring_seat_use(struct flux_ring_seat *seat);
 void flux_ring_seat_give(struct flux_ring_seat *seat);
+void flux_ring_seat_name(const struct flux_ring_seat *seat, char name[FLUX_RING_NAME]);
+/* A reader's gate no longer counts. True if it was the last one. */
+bool flux_ring_gate_open(struct flux_ring *ring, uint32_t place);
+
+/* dead.c: cleaning up after parties that died. */
+
+/* Nothing to read, or no room: look for a cause now and then. True if something changed: look again. */
+bool flux_ring_mind(struct flux_ring *ring);
+/*
+ * claims.c: what a dead producer had claimed. True when nothing of it is in the way any more; *skipped is
+ * how many slots were passed over now.
+ */
+bool flux_ring_settle(struct flux_ring *ring, uint32_t place, uint64_t *skipped);
+
+/* writer.c: no room, see whether something can be done about it. True: look again. */
+bool flux_ring_relieve(struct flux_ring_writer *writer);
+
+/* evict.c: readers that hold the writers for too long. */
+
+/* There is no room: evict who holds it, if it is time. True if somebody was. */
+bool flux_ring_evict(struct flux_ring_writer *writer);
+/* Whether this reader was evicted. */
+bool flux_ring_is_evicted(const struct flux_ring_reader *reader);
+
+/* note.c */
+void flux_ring_note(struct flux_ring *ring, uint32_t what, uint32_t who, const struct flux_ring_seat *seat,
+		    uint64_t count);
 
 #endif

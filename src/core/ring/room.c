@@ -3,10 +3,19 @@
 #include "core/base/bits.h"
 #include "core/ring/ring.h"
 
-uint64_t flux_ring_lowest(const struct flux_ring *ring, uint32_t *seat)
+/* Whether this reader's gate no longer counts: known by a look at its place, if such readers are here. */
+static bool is_out(const struct flux_ring *ring, uint32_t place)
+{
+	if (!__atomic_load_n(&ring->head->evictable, __ATOMIC_RELAXED))
+		return false;
+	return flux_ring_holder_state(__atomic_load_n(&ring->readers[place].holder, __ATOMIC_ACQUIRE)) ==
+	       SEAT_EVICTED;
+}
+
+uint64_t flux_ring_lowest(const struct flux_ring *ring, uint32_t *place)
 {
 	uint64_t low = FLUX_RING_OPEN;
-	uint32_t seats = flux_min_u32(__atomic_load_n(&ring->head->seats, __ATOMIC_ACQUIRE), ring->n_readers);
+	uint64_t in;
 
 	/*
 	 * A4: before the gates. Whoever took items below had set his gate before (R4 in share.c), so
@@ -14,15 +23,21 @@ uint64_t flux_ring_lowest(const struct flux_ring *ring, uint32_t *seat)
 	 */
 	if (flux_ring_is(ring, FLUX_RING_SHARE))
 		low = __atomic_load_n(&ring->head->taken, __ATOMIC_ACQUIRE);
-	for (uint32_t i = 0; i < seats; i++) {
-		/* A2: pairs with R2, the release of items. */
-		uint64_t gate = __atomic_load_n(&ring->readers[i].gate, __ATOMIC_ACQUIRE);
+	/* A7: who left raised `left` before; pairs with R7. */
+	in = __atomic_load_n(&ring->head->in, __ATOMIC_ACQUIRE);
+	for (; in; in &= in - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(in);
+		uint64_t gate;
 
-		if (gate >= low)
+		if (i >= ring->n_readers)
+			break;
+		/* A2: pairs with R2, the release of items. */
+		gate = __atomic_load_n(&ring->readers[i].gate, __ATOMIC_ACQUIRE);
+		if (gate >= low || is_out(ring, i))
 			continue;
 		low = gate;
-		if (seat)
-			*seat = i;
+		if (place)
+			*place = i;
 	}
 	return low;
 }
@@ -41,6 +56,8 @@ void flux_ring_look(struct flux_ring *ring, uint64_t *room, uint64_t tail)
 	struct flux_ring_head *head = ring->head;
 	uint64_t low = held(ring);
 
+	/* A gate above the tail is nobody's: whatever stands there, there is no more room than slots. */
+	low = flux_min_u64(low, tail);
 	if (low + ring->capacity <= *room)
 		return;
 	/*

@@ -57,10 +57,15 @@ static uint64_t pass_skips(struct flux_ring_reader *reader)
 	const struct flux_ring *ring = reader->ring;
 	uint64_t end;
 
-	/* Whoever published a skip counted it before, so zero means that there is none in here. */
-	if (!flux_ring_is(ring, FLUX_RING_MULTI) || flux_ring_is(ring, FLUX_RING_RECORDS) ||
-	    !__atomic_load_n(&ring->head->aborted, __ATOMIC_RELAXED))
+	/* Whoever published a skip said so before, so zero means that there is none in here. */
+	if (!flux_ring_is(ring, FLUX_RING_MULTI) || !__atomic_load_n(&ring->head->skips, __ATOMIC_RELAXED))
 		return reader->scan;
+	/* A record is taken alone. */
+	if (flux_ring_is(ring, FLUX_RING_RECORDS)) {
+		if (skipped(ring, reader->next))
+			reader->next = reader->scan;
+		return reader->scan;
+	}
 	while (reader->next < reader->scan && skipped(ring, reader->next))
 		reader->next++;
 	for (end = reader->next; end < reader->scan && !skipped(ring, end); end++)
@@ -93,6 +98,7 @@ uint64_t flux_ring_share_take(struct flux_ring_reader *reader, uint64_t n)
 
 	if (reader->next < reader->scan)
 		return pass_skips(reader);
+	n = flux_min_u64(n, ring->capacity);
 	for (;;) {
 		uint64_t k = run(ring, at, n);
 
@@ -104,6 +110,8 @@ uint64_t flux_ring_share_take(struct flux_ring_reader *reader, uint64_t n)
 			at = now;
 			continue;
 		}
+		/* What is taken, should we die with it. */
+		__atomic_store_n(&ring->readers[reader->seat].count, at + k, __ATOMIC_RELAXED);
 		/* R2: it may be seen in place of the last release. */
 		__atomic_store_n(reader->gate, at, __ATOMIC_RELEASE);
 		/* R4: the gate before the taking; pairs with A4 in room.c. */

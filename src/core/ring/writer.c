@@ -2,6 +2,24 @@
 /* Writers: opening, closing, and what the inline path leaves to a call. */
 #include "core/ring/ring.h"
 
+/* A single producer goes on behind the last one, of whom the seat (A6) brought the cursor. */
+static uint64_t take_over(struct flux_ring *ring)
+{
+	uint64_t at = __atomic_load_n(&ring->head->cursor, __ATOMIC_RELAXED);
+
+	/* Who dies between a record's word and the cursor has published it: shared readers go by the word. */
+	if (flux_ring_by_words(ring->flags))
+		for (uint64_t last = at + ring->capacity; at < last;) {
+			uint64_t word = __atomic_load_n(&ring->words[at & ring->mask], __ATOMIC_ACQUIRE);
+
+			if (!flux_ring_word_is(ring, word, at))
+				break;
+			at += flux_ring_word_n(ring, word);
+		}
+	__atomic_store_n(&ring->head->cursor, at, __ATOMIC_RELEASE); /* R1 */
+	return at;
+}
+
 int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *ring,
 			  const struct flux_ring_writer_cfg *cfg)
 {
@@ -10,9 +28,12 @@ int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *rin
 	int rc = cfg ? flux_ring_cfg_read(&known, sizeof(known), cfg) : 0;
 	int place;
 
+	if (rc == 0 && ring->read_only)
+		rc = FLUX_EPERM;
 	if (rc < 0)
 		return rc;
-	place = flux_ring_seat_take(ring->writers, ring->n_writers, 0, known.name);
+	(void)flux_ring_tend(ring);
+	place = flux_ring_seat_take(ring, SIDE_WRITERS, 0, known.name);
 	if (place < 0)
 		return place;
 	seat = &ring->writers[place];
@@ -34,11 +55,12 @@ int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *rin
 	writer->bell = flux_ring_is(ring, FLUX_RING_READERS_SLEEP) ? &ring->head->data : NULL;
 	writer->slow = flux_ring_by_words(ring->flags) || flux_ring_is(ring, FLUX_RING_SUMS);
 	if (!flux_ring_is(ring, FLUX_RING_MULTI)) {
-		/* Behind the last writer of this ring: the seat (A6) brought his cursor. */
-		writer->next = __atomic_load_n(writer->cursor, __ATOMIC_RELAXED);
+		writer->next = take_over(ring);
 		writer->end = writer->limit = writer->room = writer->next;
+	} else {
+		__atomic_store_n(&seat->count, 0, __ATOMIC_RELAXED);
 	}
-	__atomic_store_n(&seat->state, SEAT_USED, __ATOMIC_RELAXED);
+	(void)flux_ring_seat_use(seat);
 	return 0;
 }
 
@@ -68,21 +90,38 @@ static int single_room(struct flux_ring_writer *writer, uint32_t least, uint32_t
 	return (int)(room < most ? room : most);
 }
 
+bool flux_ring_relieve(struct flux_ring_writer *writer)
+{
+	bool died = flux_ring_mind(writer->ring);
+
+	return flux_ring_evict(writer) || died;
+}
+
+static int claim(struct flux_ring_writer *writer, uint32_t least, uint32_t most)
+{
+	uint64_t start;
+	int n;
+
+	if (!flux_ring_is(writer->ring, FLUX_RING_MULTI))
+		return single_room(writer, least, most);
+	n = flux_ring_multi_claim(writer, least, most, &start);
+	if (n > 0)
+		writer->next = writer->limit = start;
+	return n;
+}
+
 int flux_ring_claim_slow_(struct flux_ring_writer *writer, uint32_t least, uint32_t most)
 {
 	struct flux_ring *ring = writer->ring;
-	uint64_t start;
 	int n;
 
 	if (flux_ring_is(ring, FLUX_RING_RECORDS) || least > ring->capacity)
 		return FLUX_EINVAL;
 	if (most > ring->capacity)
 		most = (uint32_t)ring->capacity;
-	if (!flux_ring_is(ring, FLUX_RING_MULTI))
-		return single_room(writer, least, most);
-	n = flux_ring_multi_claim(writer, least, most, &start);
-	if (n > 0)
-		writer->next = writer->limit = start;
+	n = claim(writer, least, most);
+	if (n == FLUX_EAGAIN && flux_ring_relieve(writer))
+		n = claim(writer, least, most);
 	return n;
 }
 

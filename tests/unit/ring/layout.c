@@ -230,6 +230,7 @@ static void r19_lines_apart(void **state)
 		offsetof(struct flux_ring_head, closed),
 		offsetof(struct flux_ring_head, data),
 		offsetof(struct flux_ring_head, room),
+		offsetof(struct flux_ring_head, noted),
 		sizeof(struct flux_ring_head),
 	};
 
