@@ -152,12 +152,12 @@ struct flux_ring {
 	uint32_t flags;
 	uint32_t n_readers;
 	uint32_t n_writers;
-	uint32_t bits; /* log2 of the capacity */
+	uint32_t bits;      /* log2 of the capacity */
 	uint32_t read_only; /* the block may not be written here */
 	const struct flux_wait_ops *wait;
 	const struct flux_ring_peers *peers; /* NULL: nobody dies alone */
 	uint64_t tended;                     /* when somebody here last looked for the dead */
-	const struct flux_mem *mem; /* flux_ring_create(): who gave `block` */
+	const struct flux_mem *mem;          /* flux_ring_create(): who gave `block` */
 	void *block;
 	uint64_t block_bytes;
 	int32_t fds[2][FLUX_RING_SEATS]; /* doorbells of readers and writers, plus one; kept until the end */

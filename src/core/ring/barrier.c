@@ -3,16 +3,18 @@
 #include "core/base/bits.h"
 #include "core/ring/ring.h"
 
-/* The lowest gate of the readers that we wait for; those that left hold nobody back. */
+/* The lowest gate of the readers that we wait for; those that left or were evicted hold nobody back. */
 static uint64_t ahead(const struct flux_ring_reader *reader)
 {
 	uint64_t low = FLUX_RING_OPEN;
 
 	for (uint64_t left = reader->after; left; left &= left - 1) {
-		const struct flux_ring_seat *seat = &reader->ring->readers[__builtin_ctzll(left)];
-
+		uint32_t place = (uint32_t)__builtin_ctzll(left);
 		/* A2: what they did to the items; pairs with R2. */
-		low = flux_min_u64(low, __atomic_load_n(&seat->gate, __ATOMIC_ACQUIRE));
+		uint64_t gate = __atomic_load_n(&reader->ring->readers[place].gate, __ATOMIC_ACQUIRE);
+
+		if (gate < low && !flux_ring_is_out(reader->ring, place))
+			low = gate;
 	}
 	return low;
 }

@@ -118,6 +118,8 @@ int flux_ring_cfg_read(void *known, uint32_t known_bytes, const void *cfg);
 
 /* The lowest gate, FLUX_RING_OPEN if no reader holds anything; *place is whose, if not NULL. */
 uint64_t flux_ring_lowest(const struct flux_ring *ring, uint32_t *place);
+/* Whether a reader was evicted, so that its gate no longer counts. */
+bool flux_ring_is_out(const struct flux_ring *ring, uint32_t place);
 /* Where a writer stands that has to look at its readers: raises *room if there is more by now. */
 void flux_ring_look(struct flux_ring *ring, uint64_t *room, uint64_t tail);
 bool flux_ring_is_closed(const struct flux_ring *ring);

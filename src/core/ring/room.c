@@ -3,8 +3,7 @@
 #include "core/base/bits.h"
 #include "core/ring/ring.h"
 
-/* Whether this reader's gate no longer counts: known by a look at its place, if such readers are here. */
-static bool is_out(const struct flux_ring *ring, uint32_t place)
+bool flux_ring_is_out(const struct flux_ring *ring, uint32_t place)
 {
 	if (!__atomic_load_n(&ring->head->evictable, __ATOMIC_RELAXED))
 		return false;
@@ -33,7 +32,7 @@ uint64_t flux_ring_lowest(const struct flux_ring *ring, uint32_t *place)
 			break;
 		/* A2: pairs with R2, the release of items. */
 		gate = __atomic_load_n(&ring->readers[i].gate, __ATOMIC_ACQUIRE);
-		if (gate >= low || is_out(ring, i))
+		if (gate >= low || flux_ring_is_out(ring, i))
 			continue;
 		low = gate;
 		if (place)
