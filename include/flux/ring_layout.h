@@ -171,18 +171,21 @@ struct flux_ring_pace {
 	uint32_t ticket; /* odd: armed, may sleep while the bell has this value */
 };
 
-/** A writer's handle, for one thread. */
+/*
+ * A writer's handle, for one thread. What publish writes does not lie side by side: compilers make one
+ * wide store of two, through a vector register, and the next claim waits for it.
+ */
 struct flux_ring_writer {
-	uint64_t next;  /* first sequence of the open claim, or of the next one */
-	uint64_t end;   /* end of the open claim; `next` when there is none */
-	uint64_t limit; /* a single producer may claim up to here without looking */
+	uint64_t next; /* first sequence of the open claim, or of the next one */
 	uint64_t mask;
+	uint64_t limit; /* a single producer may claim up to here without looking */
 	uint8_t *data;
 	uint64_t slot;
 	uint64_t *cursor;
 	struct flux_ring_bell *bell; /* NULL: no reader ever sleeps */
 	uint32_t slow;               /* publishing takes more than the cursor */
 	uint32_t seat;
+	uint64_t end;   /* end of the open claim; `next` when there is none */
 	uint64_t room;  /* the same as `limit`, where others have a say in it */
 	uint64_t pad;   /* record ring: slots before the record, up to the wrap */
 	uint32_t shift; /* record ring: log2 of `slot` */

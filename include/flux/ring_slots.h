@@ -154,14 +154,16 @@ static inline FLUX_MUST_CHECK void *flux_ring_claim_one(struct flux_ring_writer 
  */
 static inline int flux_ring_publish(struct flux_ring_writer *writer, uint32_t n)
 {
+	uint64_t next = writer->next + n;
+
 	if (FLUX_UNLIKELY_(n > writer->end - writer->next))
 		return FLUX_EINVAL;
 	if (FLUX_UNLIKELY_(writer->slow))
 		return flux_ring_publish_slow_(writer, n);
-	writer->next += n;
-	writer->end = writer->next;
+	writer->next = next;
+	writer->end = next;
 	/* R1: the slots before the cursor; pairs with A1 in barrier.c. */
-	__atomic_store_n(writer->cursor, writer->next, __ATOMIC_RELEASE);
+	__atomic_store_n(writer->cursor, next, __ATOMIC_RELEASE);
 	if (writer->bell)
 		flux_ring_bell_(writer->ring, writer->bell);
 	return 0;
