@@ -17,7 +17,7 @@ extern "C" {
 
 /** How a handle waits for items or for room. The cost while idle is in the last words. */
 enum flux_wait {
-	FLUX_WAIT_ADAPTIVE = 0, /**< pauses of about 1 us, then gives the processor away: one core */
+	FLUX_WAIT_ADAPTIVE = 0, /**< pauses of 1 us, 25 in a flood, then gives the processor away: one core */
 	FLUX_WAIT_SPIN = 1,     /**< looks without pause, for least latency: one core, and the line */
 	FLUX_WAIT_YIELD = 2,    /**< gives the processor away each time: one core, shared */
 	FLUX_WAIT_SLEEP = 3,    /**< naps of `nap_ns`: a few per cent */

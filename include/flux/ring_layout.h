@@ -169,6 +169,9 @@ struct flux_ring_pace {
 	uint32_t spins;
 	uint32_t nap_ns;
 	uint32_t ticket; /* odd: armed, may sleep while the bell has this value */
+	uint64_t at;     /* where the handle was when it last began to wait */
+	uint32_t pauses; /* FLUX_WAIT_ADAPTIVE: of its first back-off */
+	uint32_t pad_;
 };
 
 /*

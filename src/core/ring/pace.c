@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* One step of waiting, in the way a handle was opened with. The system's part comes by a table. */
+#include "core/base/bits.h"
 #include "core/ring/ring.h"
 
-/* Pauses of one back-off: the two sides then work in long runs instead of fighting over a line. */
-#define PAUSES 64u
+/*
+ * Pauses of one back-off: the two sides then work in long runs instead of fighting over the same lines.
+ * Where runs are long, the first back-off grows to MOST_PAUSES, about 25 us.
+ */
+#define PAUSES      64u
+#define MOST_PAUSES 1024u
+/* Long is an item for so many pauses, about 0.1 us each: then nobody waits for a single one. */
+#define PAUSES_ITEM 4u
 /* Back-offs before the processor is given away: adaptive, and before a nap or a sleep. */
 #define ADAPTIVE_SPINS 64u
 #define BLOCK_SPINS    4u
@@ -44,6 +51,7 @@ int flux_ring_pace_init(struct flux_ring *ring, struct flux_ring_pace *pace, uin
 {
 	switch (pace->kind) {
 	case FLUX_WAIT_ADAPTIVE:
+		pace->pauses = PAUSES;
 		if (!pace->spins)
 			pace->spins = ADAPTIVE_SPINS;
 		return 0;
@@ -97,6 +105,19 @@ static void sleep_at(struct flux_ring *ring, struct flux_ring_bell *bell, uint32
 	ops->sleep(ops->ctx, &bell->word, ticket, deadline, shared);
 }
 
+/* The handle begins to wait at `at`: how long at first, by what it did since it last did. */
+static void adapt(struct flux_ring_pace *pace, uint64_t at, uint64_t capacity)
+{
+	uint64_t run = at - pace->at;
+
+	pace->at = at;
+	/* A quarter of the ring at once: any more, and the other side would wait for this one. */
+	if (run < capacity / 4 && run >= pace->pauses / PAUSES_ITEM)
+		pace->pauses = flux_min_u32(2 * pace->pauses, MOST_PAUSES);
+	else if (run > capacity / 2 || run < pace->pauses / (2 * PAUSES_ITEM))
+		pace->pauses = flux_max_u32(pace->pauses / 2, PAUSES);
+}
+
 static int step(struct flux_ring *ring, struct flux_ring_pace *pace, struct flux_ring_bell *bell,
 		uint32_t round, flux_ts deadline)
 {
@@ -115,7 +136,7 @@ static int step(struct flux_ring *ring, struct flux_ring_pace *pace, struct flux
 		return 0;
 	}
 	if (round < pace->spins || !ops) {
-		relax(PAUSES);
+		relax(round || pace->kind != FLUX_WAIT_ADAPTIVE ? PAUSES : pace->pauses);
 		return 0;
 	}
 	if (pace->kind == FLUX_WAIT_SLEEP) {
@@ -133,6 +154,8 @@ static int step(struct flux_ring *ring, struct flux_ring_pace *pace, struct flux
 
 int flux_ring_writer_pause_(struct flux_ring_writer *writer, uint32_t *round, flux_ts deadline)
 {
+	if (!*round)
+		adapt(&writer->pace, writer->next, writer->mask + 1);
 	return step(writer->ring, &writer->pace, &writer->ring->head->room, (*round)++, deadline);
 }
 
@@ -144,6 +167,8 @@ static struct flux_ring_bell *bell_of(const struct flux_ring_reader *reader)
 
 int flux_ring_reader_pause_(struct flux_ring_reader *reader, uint32_t *round, flux_ts deadline)
 {
+	if (!*round)
+		adapt(&reader->pace, reader->next, reader->mask + 1);
 	return step(reader->ring, &reader->pace, bell_of(reader), (*round)++, deadline);
 }
 

@@ -173,7 +173,7 @@ static void fill(struct flux_ring_reader *reader, struct flux_ring *ring,
 	reader->every = cfg->every;
 	reader->slow = flux_ring_is(ring, FLUX_RING_SHARE) || flags & READER_EVICTABLE ||
 		       (flux_ring_is(ring, FLUX_RING_RECORDS) && flux_ring_is(ring, FLUX_RING_SUMS));
-	reader->pace = (struct flux_ring_pace){ cfg->wait, cfg->spins, cfg->nap_ns, 0 };
+	reader->pace = (struct flux_ring_pace){ .kind = cfg->wait, .spins = cfg->spins, .nap_ns = cfg->nap_ns };
 }
 
 /* A place, and all that stands in it before others go by it. */

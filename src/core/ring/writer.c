@@ -38,7 +38,7 @@ int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *rin
 		return place;
 	seat = &ring->writers[place];
 	memset(writer, 0, sizeof(*writer));
-	writer->pace = (struct flux_ring_pace){ known.wait, known.spins, known.nap_ns, 0 };
+	writer->pace = (struct flux_ring_pace){ .kind = known.wait, .spins = known.spins, .nap_ns = known.nap_ns };
 	rc = flux_ring_pace_init(ring, &writer->pace, SIDE_WRITERS, (uint32_t)place,
 				 flux_ring_is(ring, FLUX_RING_WRITERS_SLEEP));
 	if (rc < 0) {
