@@ -31,33 +31,35 @@ struct ck_made {
 	{                                                                                            \
 		struct ck_made *made = at;                                                           \
 		uint64_t number, end = work_part(work, me, &number);                                 \
+		struct back_off b = BACK_OFF_INIT;                                                   \
                                                                                                      \
 		for (end += number; number < end; number++) {                                        \
 			struct name item;                                                            \
-			uint32_t round = 0;                                                          \
                                                                                                      \
 			work_fill(&item, sizeof(item), number);                                      \
 			if (work->writers == 1)                                                      \
 				while (!CK_RING_ENQUEUE_SPSC(name, &made->ring, made->items, &item)) \
-					work_back_off(work, &round);                                 \
+					back_off(work, &b, number);                                  \
 			else                                                                         \
 				while (!CK_RING_ENQUEUE_MPSC(name, &made->ring, made->items, &item)) \
-					work_back_off(work, &round);                                 \
+					back_off(work, &b, number);                                  \
+			back_off_end(&b);                                                            \
 		}                                                                                    \
 		return 0;                                                                            \
 	}                                                                                            \
 	static uint64_t read_##name(const struct work *work, void *at, uint32_t me)                  \
 	{                                                                                            \
 		struct ck_made *made = at;                                                           \
-		uint64_t total = work->count / work->writers * work->writers, sum = 0;               \
+		uint64_t total = work_total(work), sum = 0;                                          \
+		struct back_off b = BACK_OFF_INIT;                                                   \
                                                                                                      \
 		(void)me;                                                                            \
 		for (uint64_t i = 0; i < total; i++) {                                               \
 			struct name item;                                                            \
-			uint32_t round = 0;                                                          \
                                                                                                      \
 			while (!CK_RING_DEQUEUE_SPSC(name, &made->ring, made->items, &item))         \
-				work_back_off(work, &round);                                         \
+				back_off(work, &b, i);                                               \
+			back_off_end(&b);                                                            \
 			sum += work_sum(&item, sizeof(item));                                        \
 		}                                                                                    \
 		return sum;                                                                          \
@@ -67,23 +69,22 @@ BODIES(item8)
 BODIES(item64)
 BODIES(item128)
 
-double ck_run(const struct work *work, uint64_t *sum)
+bool ck_run(const struct work *work, struct result *result)
 {
 	struct ck_made made;
-	double seconds;
 
 	if (work->readers > 1 || (work->slot != 8 && work->slot != 64 && work->slot != 128))
-		return -1;
+		return false;
 	made.items = aligned_alloc(128, (size_t)work->capacity * work->slot + 128);
 	if (!made.items)
 		bench_die("memory");
 	ck_ring_init(&made.ring, work->capacity);
-	seconds = work_run(work, &made,
-			   work->slot == 8 ? write_item8 : work->slot == 64 ? write_item64 :
-									      write_item128,
-			   work->slot == 8 ? read_item8 : work->slot == 64 ? read_item64 :
-									     read_item128,
-			   sum);
+	work_run(work, &made, NULL,
+		 work->slot == 8 ? write_item8 : work->slot == 64 ? write_item64 :
+								    write_item128,
+		 work->slot == 8 ? read_item8 : work->slot == 64 ? read_item64 :
+								   read_item128,
+		 result);
 	free(made.items);
-	return seconds;
+	return true;
 }

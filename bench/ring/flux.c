@@ -3,6 +3,7 @@
 #include <flux/ring.h>
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "lib/bench.h"
 #include "ring/work.h"
@@ -10,9 +11,12 @@
 #define INLINE static inline __attribute__((always_inline))
 
 struct flux_made {
-	struct flux_ring *ring;
+	void *block;
+	uint64_t bytes;
+	struct flux_ring *rings; /* one for each party, as if all were processes */
 	struct flux_ring_writer *writers;
 	struct flux_ring_reader *readers;
+	uint32_t *done;
 };
 
 INLINE uint64_t write_items(const struct work *work, struct flux_ring_writer *writer, uint32_t me,
@@ -27,9 +31,9 @@ INLINE uint64_t write_items(const struct work *work, struct flux_ring_writer *wr
 
 		if (flux_ring_claim_wait(writer, n, &span, FLUX_NEVER))
 			bench_die("claim");
-		for (int part = 0; part < 2; part++)
-			for (uint32_t i = 0; i < span.n[part]; i++)
-				work_fill((char *)span.at[part] + (size_t)i * slot, slot, number++);
+		work_fill_run(span.at[0], span.n[0], slot, number);
+		work_fill_run(span.at[1], span.n[1], slot, number + span.n[0]);
+		number += n;
 		(void)flux_ring_publish(writer, n);
 	}
 	return 0;
@@ -55,6 +59,11 @@ INLINE uint64_t write_singly(const struct work *work, struct flux_ring_writer *w
 	return 0;
 }
 
+INLINE uint64_t sum_span(const struct flux_ring_span *span, uint32_t slot)
+{
+	return work_sum_run(span->at[0], span->n[0], slot) + work_sum_run(span->at[1], span->n[1], slot);
+}
+
 INLINE uint64_t read_items(const struct work *work, struct flux_ring_reader *reader, uint32_t slot)
 {
 	struct flux_ring_span span;
@@ -62,10 +71,35 @@ INLINE uint64_t read_items(const struct work *work, struct flux_ring_reader *rea
 	int n;
 
 	while ((n = flux_ring_peek_wait(reader, work->batch, &span, FLUX_NEVER)) > 0) {
-		for (int part = 0; part < 2; part++)
-			for (uint32_t i = 0; i < span.n[part]; i++)
-				sum += work_sum((char *)span.at[part] + (size_t)i * slot, slot);
+		sum += sum_span(&span, slot);
+		if (work->twice) {
+			__asm__ __volatile__(""
+					     :
+					     :
+					     : "memory"); /* really read again */
+			sum += sum_span(&span, slot);
+		}
 		(void)flux_ring_release(reader, (uint32_t)n);
+	}
+	return sum;
+}
+
+/* Several readers in one thread: batch by batch, waiting for the first. */
+INLINE uint64_t read_together(const struct work *work, struct flux_ring_reader *readers, uint32_t slot)
+{
+	struct flux_ring_span span;
+	uint64_t sum = 0;
+	int n;
+
+	while ((n = flux_ring_peek_wait(&readers[0], work->batch, &span, FLUX_NEVER)) > 0) {
+		sum += sum_span(&span, slot);
+		(void)flux_ring_release(&readers[0], (uint32_t)n);
+		for (uint32_t i = 1; i < work->readers; i++) {
+			if (flux_ring_peek(&readers[i], (uint32_t)n, &span) != n)
+				bench_die("peek");
+			sum += sum_span(&span, slot);
+			(void)flux_ring_release(&readers[i], (uint32_t)n);
+		}
 	}
 	return sum;
 }
@@ -88,9 +122,10 @@ INLINE uint64_t read_singly(struct flux_ring_reader *reader, uint32_t slot)
 	}
 }
 
-static uint64_t writer_body(const struct work *work, void *made, uint32_t me)
+static uint64_t writer_body(const struct work *work, void *at, uint32_t me)
 {
-	struct flux_ring_writer *writer = &((struct flux_made *)made)->writers[me];
+	struct flux_made *made = at;
+	struct flux_ring_writer *writer = &made->writers[me];
 
 #define ONE(slot)  write_singly(work, writer, me, slot)
 #define MANY(slot) write_items(work, writer, me, slot)
@@ -101,59 +136,84 @@ static uint64_t writer_body(const struct work *work, void *made, uint32_t me)
 #undef MANY
 }
 
-static uint64_t reader_body(const struct work *work, void *made, uint32_t me)
+static uint64_t reader_body(const struct work *work, void *at, uint32_t me)
 {
-	struct flux_ring_reader *reader = &((struct flux_made *)made)->readers[me];
+	struct flux_made *made = at;
+	struct flux_ring_reader *reader = &made->readers[me];
 
-#define ONE(slot)  read_singly(reader, slot)
-#define MANY(slot) read_items(work, reader, slot)
+#define ONE(slot)      read_singly(reader, slot)
+#define MANY(slot)     read_items(work, reader, slot)
+#define TOGETHER(slot) read_together(work, reader, slot)
+	if (work->together)
+		WORK_BY_SLOT(TOGETHER, work->slot)
 	if (work->batch == 1)
 		WORK_BY_SLOT(ONE, work->slot)
 	WORK_BY_SLOT(MANY, work->slot)
 #undef ONE
 #undef MANY
+#undef TOGETHER
 }
 
 /* The last writer closes, so that readers know their end. */
-static uint64_t writer_main(const struct work *work, void *made, uint32_t me)
+static uint64_t writer_main(const struct work *work, void *at, uint32_t me)
 {
-	static uint32_t done;
+	struct flux_made *made = at;
 
 	(void)writer_body(work, made, me);
-	if (__atomic_add_fetch(&done, 1, __ATOMIC_ACQ_REL) == work->writers) {
-		done = 0;
-		flux_ring_close(((struct flux_made *)made)->ring);
-	}
+	if (__atomic_add_fetch(made->done, 1, __ATOMIC_ACQ_REL) == work->writers)
+		flux_ring_close(&made->rings[me]);
 	return 0;
 }
 
-double flux_run(const struct work *work, uint64_t *sum)
+/* A party attaches to the block and takes its place, in its own thread or process. */
+static void open_party(const struct work *work, void *at, uint32_t me, bool reads)
 {
-	struct flux_ring_cfg cfg = FLUX_RING_CFG_INIT;
+	struct flux_made *made = at;
+	struct flux_ring *ring = &made->rings[reads ? work->writers + me : me];
 	struct flux_ring_writer_cfg wcfg = FLUX_RING_WRITER_CFG_INIT;
 	struct flux_ring_reader_cfg rcfg = FLUX_RING_READER_CFG_INIT;
-	struct flux_made made;
-	double seconds;
 
-	cfg.flags = work->share ? FLUX_RING_SHARE : 0;
+	wcfg.wait = rcfg.wait = work->wait == WORK_BARE ? FLUX_WAIT_SPIN : FLUX_WAIT_ADAPTIVE;
+	if (work->crowded && work->wait == WORK_BARE)
+		wcfg.wait = rcfg.wait = FLUX_WAIT_YIELD;
+	if (flux_ring_attach(ring, made->block, made->bytes, &flux_wait_linux))
+		bench_die("attach");
+	if (!reads && flux_ring_writer_open(&made->writers[me], ring, &wcfg))
+		bench_die("writer");
+	for (uint32_t i = me; reads && i < (work->together ? work->readers : me + 1); i++)
+		if (flux_ring_reader_join(&made->readers[i], ring, &rcfg))
+			bench_die("reader");
+}
+
+bool flux_run(const struct work *work, struct result *result)
+{
+	struct flux_ring_cfg cfg = FLUX_RING_CFG_INIT;
+	uint32_t done = 0;
+	struct flux_made made = { .done = &done };
+	struct flux_ring first;
+
+	cfg.flags = (work->share ? FLUX_RING_SHARE : 0) | (work->processes ? FLUX_RING_PROCESSES : 0);
 	cfg.capacity = work->capacity;
 	cfg.slot = work->slot;
 	cfg.writers = work->writers;
 	cfg.readers = work->readers;
-	wcfg.wait = rcfg.wait = work->spin ? FLUX_WAIT_SPIN : FLUX_WAIT_ADAPTIVE;
-	if (flux_ring_create(&made.ring, &cfg, &flux_mem_libc))
+	made.bytes = (flux_ring_bytes(&cfg) + 4095) / 4096 * 4096;
+	made.block = work->mapped ? mmap(NULL, made.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+					 0) :
+				    aligned_alloc(4096, made.bytes);
+	if (!made.block || made.block == MAP_FAILED || flux_ring_init(&first, made.block, made.bytes, &cfg))
 		bench_die("ring");
+	made.rings = calloc(work->writers + work->readers, sizeof(*made.rings));
 	made.writers = calloc(work->writers, sizeof(*made.writers));
 	made.readers = calloc(work->readers, sizeof(*made.readers));
-	for (uint32_t i = 0; i < work->writers; i++)
-		if (flux_ring_writer_open(&made.writers[i], made.ring, &wcfg))
-			bench_die("writer");
-	for (uint32_t i = 0; i < work->readers; i++)
-		if (flux_ring_reader_join(&made.readers[i], made.ring, &rcfg))
-			bench_die("reader");
-	seconds = work_run(work, &made, writer_main, reader_body, sum);
+	work_run(work, &made, open_party, writer_main, reader_body, result);
+	flux_ring_fini(&first);
+	free(made.rings);
 	free(made.writers);
 	free(made.readers);
-	flux_ring_destroy(made.ring);
-	return seconds;
+	if (work->mapped)
+		munmap(made.block, made.bytes);
+	else
+		free(made.block);
+	return true;
 }

@@ -16,14 +16,15 @@ template <uint32_t SLOT> struct single {
 	static uint64_t write(const struct work *work, void *at, uint32_t)
 	{
 		queue *q = static_cast<queue *>(at);
+		struct back_off b = BACK_OFF_INIT;
 
 		for (uint64_t number = 0; number < work->count; number++) {
 			item<SLOT> it;
-			uint32_t round = 0;
 
 			work_fill(&it, SLOT, number);
 			while (!q->try_enqueue(it))
-				work_back_off(work, &round);
+				back_off(work, &b, number);
+			back_off_end(&b);
 		}
 		return 0;
 	}
@@ -31,41 +32,43 @@ template <uint32_t SLOT> struct single {
 	static uint64_t read(const struct work *work, void *at, uint32_t)
 	{
 		queue *q = static_cast<queue *>(at);
+		struct back_off b = BACK_OFF_INIT;
 		uint64_t sum = 0;
 
 		for (uint64_t i = 0; i < work->count; i++) {
 			item<SLOT> it;
-			uint32_t round = 0;
 
 			while (!q->try_dequeue(it))
-				work_back_off(work, &round);
+				back_off(work, &b, i);
+			back_off_end(&b);
 			sum += work_sum(&it, SLOT);
 		}
 		return sum;
 	}
 };
 
-template <uint32_t SLOT> double run(const struct work *work, uint64_t *sum)
+template <uint32_t SLOT> bool run(const struct work *work, struct result *result)
 {
 	typename single<SLOT>::queue q(work->capacity);
 
-	return work_run(work, &q, single<SLOT>::write, single<SLOT>::read, sum);
+	work_run(work, &q, NULL, single<SLOT>::write, single<SLOT>::read, result);
+	return true;
 }
 }
 
-extern "C" double moody_run(const struct work *work, uint64_t *sum)
+extern "C" bool moody_run(const struct work *work, struct result *result)
 {
 	/* His queue for several producers grows: it cannot be compared with a ring that refuses. */
 	if (work->readers > 1 || work->writers > 1)
-		return -1;
+		return false;
 	switch (work->slot) {
 	case 8:
-		return run<8>(work, sum);
+		return run<8>(work, result);
 	case 64:
-		return run<64>(work, sum);
+		return run<64>(work, result);
 	case 128:
-		return run<128>(work, sum);
+		return run<128>(work, result);
 	default:
-		return -1;
+		return false;
 	}
 }

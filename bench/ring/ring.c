@@ -5,7 +5,6 @@
  * moved are dropped, and what is compared is the median of the ratios within a round.
  */
 #include <getopt.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,86 +12,29 @@
 #include "lib/bench.h"
 #include "ring/work.h"
 
-#define MOST_ROUNDS 99
-/* A probe that changed by more than this within a round means that the processors moved. */
-#define STEADY 1.5
+/* What a row measures: its first entry is compared with each of the others. */
+#define MOST_ENTRIES 10u
 
-static const struct contender contenders[] = {
-	{ "flux", flux_run },
-#ifdef HAVE_DPDK
-	{ "rte_ring", rte_run },
-#endif
-#ifdef HAVE_CK
-	{ "ck_ring", ck_run },
-#endif
-#ifdef HAVE_MOODYCAMEL
-	{ "moodycamel", moody_run },
-#endif
+struct entry {
+	char name[40];
+	work_ring run;
+	struct work work;
+	double goal; /* what the first is to be, at least, in terms of this one; 0: nothing is asked */
+	/* Of the rounds that count. */
+	double rate[MOST_ROUNDS], ratio[MOST_ROUNDS], cpu[MOST_ROUNDS];
 };
 
-#define N (sizeof(contenders) / sizeof(contenders[0]))
-
-/* ---- The probe: two threads hand one line to and fro ---- */
-
-#define PROBE_ROUNDS 20000u
-#define PROBE_END    UINT32_MAX
-/* Where the processors are shared, a round trip may take milliseconds: enough is enough. */
-#define PROBE_NS 100000000u
-
-struct probe {
-	_Alignas(128) uint32_t line;
-	_Alignas(128) uint64_t ns;
-};
-
-static void *probe_side(void *arg)
-{
-	struct probe *probe = arg;
-
-	work_pin(1);
-	for (uint32_t seen = 0; seen != PROBE_END;) {
-		seen = __atomic_load_n(&probe->line, __ATOMIC_ACQUIRE);
-		if (seen % 2 && seen != PROBE_END)
-			__atomic_store_n(&probe->line, seen + 1, __ATOMIC_RELEASE);
-	}
-	return NULL;
-}
-
-/* Nanoseconds of a round trip. */
-static double probe(void)
-{
-	static struct probe p;
-	pthread_t thread;
-	uint64_t start;
-	uint32_t n = 0;
-
-	p.line = 0;
-	work_pin(0);
-	if (pthread_create(&thread, NULL, probe_side, &p))
-		bench_die("pthread_create");
-	start = bench_now_ns();
-	for (uint32_t i = 0; i < PROBE_ROUNDS; i++, n++) {
-		__atomic_store_n(&p.line, 2 * i + 1, __ATOMIC_RELEASE);
-		while (__atomic_load_n(&p.line, __ATOMIC_ACQUIRE) != 2 * i + 2)
-			;
-		if (i == 100) {
-			start = bench_now_ns();
-			n = 0;
-		}
-		if (i % 64 == 0 && bench_now_ns() - start > PROBE_NS)
-			break;
-	}
-	p.ns = bench_now_ns() - start;
-	__atomic_store_n(&p.line, PROBE_END, __ATOMIC_RELEASE);
-	pthread_join(thread, NULL);
-	return (double)p.ns / (n ? n : 1);
-}
-
-/* ---- Rounds ---- */
-
-struct table {
-	double rate[N][MOST_ROUNDS]; /* items a second */
+struct row {
+	char name[64];
+	struct entry entries[MOST_ENTRIES];
+	uint32_t n, rounds, dropped;
 	double probe[MOST_ROUNDS];
-	uint32_t rounds, dropped;
+};
+
+struct options {
+	uint32_t rounds;
+	bool json;
+	double bytes; /* of a ring whose capacity is not said */
 };
 
 static int by_size(const void *a, const void *b)
@@ -102,183 +44,345 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(const double *values, uint32_t n)
+double median(const double *values, uint32_t n)
 {
 	double sorted[MOST_ROUNDS];
 
 	if (!n)
 		return 0;
-	for (uint32_t i = 0; i < n; i++)
-		sorted[i] = values[i];
+	memcpy(sorted, values, n * sizeof(*values));
 	qsort(sorted, n, sizeof(*sorted), by_size);
-	return sorted[n / 2];
+	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-/* One round of all; false if the probe moved meanwhile. */
-static bool play(const struct work *work, double rate[N], double *near)
+/* ---- Rounds ---- */
+
+/* One round of all; false if the processors moved meanwhile. */
+static bool play(struct row *row, uint32_t round)
 {
-	double first = probe(), last = first;
+	double first = probe();
 
-	for (size_t i = 0; i < N; i++) {
-		uint64_t sum;
-		double seconds = contenders[i].run(work, &sum);
+	for (uint32_t i = 0; i < row->n; i++) {
+		struct entry *entry = &row->entries[i];
+		struct result result;
 
-		rate[i] = 0;
-		if (seconds < 0)
-			continue;
-		if (sum != work_expected(work)) {
-			fprintf(stderr, "%s: items were lost or spoiled\n", contenders[i].name);
+		if (!entry->run(&entry->work, &result))
+			bench_die(entry->name);
+		if (result.sum != work_expected(&entry->work)) {
+			fprintf(stderr, "%s: items were lost or spoiled\n", entry->name);
 			exit(1);
 		}
-		rate[i] = (double)(work->count / work->writers * work->writers) / seconds;
-		last = probe();
-		if (last > first * STEADY || first > last * STEADY)
+		entry->rate[round] = (double)work_total(&entry->work) / result.seconds;
+		entry->cpu[round] = (double)result.cpu_ns / (double)work_total(&entry->work);
+		entry->ratio[round] = row->entries[0].rate[round] / entry->rate[round];
+		if (!probe_is_steady(first, probe()))
 			return false;
 	}
-	*near = first;
+	row->probe[round] = first;
 	return true;
 }
 
-static void print(const struct work *work, const struct table *table)
+static void print_json(const struct row *row)
 {
-	printf("%u B x%u, %u to %u%s, capacity %u, %s: %u rounds, %u dropped, probe %.0f ns\n", work->slot,
-	       work->batch, work->writers, work->readers, work->share ? " shared" : "", work->capacity,
-	       work->spin ? "spin" : "back-off", table->rounds, table->dropped,
-	       median(table->probe, table->rounds));
-	for (size_t i = 0; i < N; i++) {
-		double ratios[MOST_ROUNDS];
+	for (uint32_t i = 0; i < row->n; i++) {
+		const struct entry *e = &row->entries[i];
 
-		if (table->rounds && table->rate[i][0] <= 0) {
-			printf("  %-12s cannot do this\n", contenders[i].name);
-			continue;
-		}
-		for (uint32_t k = 0; k < table->rounds; k++)
-			ratios[k] = table->rate[0][k] / table->rate[i][k];
-		printf("  %-12s %8.1f M/s %8.2f GB/s   flux is %.2fx\n", contenders[i].name,
-		       median(table->rate[i], table->rounds) * 1e-6,
-		       median(table->rate[i], table->rounds) * 1e-9 * work->slot, median(ratios, table->rounds));
+		printf("{\"row\":\"%s\",\"who\":\"%s\",\"msgs_per_s\":%.0f,\"bytes_per_s\":%.0f,"
+		       "\"cpu_ns_per_msg\":%.2f,\"ratio\":%.3f,\"goal\":%g,\"capacity\":%u,\"probe_ns\":%.0f,"
+		       "\"rounds\":%u,\"dropped\":%u}\n",
+		       row->name, e->name, median(e->rate, row->rounds),
+		       median(e->rate, row->rounds) * e->work.slot, median(e->cpu, row->rounds),
+		       median(e->ratio, row->rounds), e->goal, e->work.capacity, median(row->probe, row->rounds),
+		       row->rounds, row->dropped);
 	}
+}
+
+static void print(const struct row *row)
+{
+	printf("%s: capacity %u, %u rounds, %u dropped, probe %.0f ns\n", row->name,
+	       row->entries[0].work.capacity, row->rounds, row->dropped, median(row->probe, row->rounds));
+	for (uint32_t i = 0; i < row->n; i++) {
+		const struct entry *e = &row->entries[i];
+		double ratio = median(e->ratio, row->rounds);
+
+		printf("  %-30s %8.1f M/s %7.2f GB/s %7.2f ns CPU", e->name,
+		       median(e->rate, row->rounds) * 1e-6,
+		       median(e->rate, row->rounds) * 1e-9 * e->work.slot, median(e->cpu, row->rounds));
+		if (i)
+			printf("   flux is %.2fx", ratio);
+		if (e->goal > 0)
+			printf("   goal %.1fx%s", e->goal, ratio < e->goal ? ", MISSED" : "");
+		printf("\n");
+	}
+}
+
+static void measure(struct row *row, const struct options *options)
+{
+	while (row->rounds < options->rounds && row->dropped < 4 * options->rounds) {
+		if (play(row, row->rounds))
+			row->rounds++;
+		else
+			row->dropped++;
+	}
+	if (options->json)
+		print_json(row);
+	else
+		print(row);
 	fflush(stdout);
+	free(row);
 }
 
-static void compare(const struct work *work, uint32_t rounds)
-{
-	static struct table table;
-	double rate[N];
+/* ---- Rows ---- */
 
-	table.rounds = table.dropped = 0;
-	while (table.rounds < rounds && table.dropped < 4 * rounds) {
-		if (!play(work, rate, &table.probe[table.rounds])) {
-			table.dropped++;
-			continue;
-		}
-		for (size_t i = 0; i < N; i++)
-			table.rate[i][table.rounds] = rate[i];
-		table.rounds++;
+static struct row *new_row(const char *what, const struct work *work)
+{
+	struct row *row = calloc(1, sizeof(*row));
+
+	if (!row)
+		bench_die("memory");
+	snprintf(row->name, sizeof(row->name), "%s, %u B x%u, %u to %u", what, work->slot, work->batch,
+		 work->writers, work->readers);
+	return row;
+}
+
+static struct work *add(struct row *row, const char *name, work_ring run, const struct work *work, double goal)
+{
+	struct entry *entry = &row->entries[row->n++];
+	uint32_t parties;
+
+	snprintf(entry->name, sizeof(entry->name), "%s", name);
+	entry->run = run;
+	entry->work = *work;
+	entry->goal = goal;
+	parties = work->writers + (work->together ? 1 : work->readers);
+	entry->work.crowded = parties > work_cpus();
+	return &entry->work;
+}
+
+/* What is asked of us: times the peer's rate, in which he pauses as we do, or does not. */
+struct goals {
+	double rte_equal, ck_equal, single_bare;
+};
+
+/* Queues of a type are compiled for these. */
+static inline bool is_usual(uint32_t slot)
+{
+	return slot == 8 || slot == 64 || slot == 128;
+}
+
+/* Beside each peer that configure found and that can do it. */
+static void peers(struct work work, const struct goals *goals, const struct options *options)
+{
+	struct row *row = new_row(work.share ? "shared" : "ring", &work);
+
+	work.wait = WORK_EQUAL;
+	add(row, "flux", flux_run, &work, 0);
+	for (int wait = WORK_EQUAL; wait <= WORK_BARE; wait++) {
+		bool equal = wait == WORK_EQUAL;
+
+		work.wait = (enum work_wait)wait;
+		if (!equal)
+			add(row, "flux, spinning", flux_run, &work, 0);
+#ifdef HAVE_DPDK
+		if (work.readers == 1)
+			add(row, equal ? "rte_ring, equal pauses" : "rte_ring, no pauses", rte_run, &work,
+			    equal ? goals->rte_equal : 0);
+#endif
+#ifdef HAVE_CK
+		if (work.readers == 1 && is_usual(work.slot))
+			add(row, equal ? "ck_ring, equal pauses" : "ck_ring, no pauses", ck_run, &work,
+			    equal ? goals->ck_equal : goals->single_bare);
+#endif
+#ifdef HAVE_MOODYCAMEL
+		/* His queue for several producers grows: it cannot be compared with a ring that refuses. */
+		if (work.readers == 1 && work.writers == 1 && is_usual(work.slot))
+			add(row, equal ? "moodycamel, equal pauses" : "moodycamel, no pauses", moody_run, &work,
+			    equal ? 0 : goals->single_bare);
+#endif
 	}
-	print(work, &table);
+	(void)goals; /* without peers */
+	measure(row, options);
 }
 
-static void usage(const char *program)
+/*
+ * All readers see everything. With a CPU for each, beside one reader. With fewer, threads that take
+ * turns measure the scheduler; there one thread turns all readers, beside one that reads each batch twice.
+ */
+static void broadcast(struct work work, const struct options *options)
 {
-	fprintf(stderr,
-		"Usage: %s [--slot BYTES] [--batch N] [--writers N] [--readers N] [--share] [--spin]\n"
-		"       [--capacity SLOTS] [--count N] [--rounds N] | --all [--count N] [--rounds N]\n",
-		program);
-	exit(2);
+	struct row *row;
+	struct work *one;
+
+	work.readers = 2;
+	work.together = work.writers + work.readers > work_cpus();
+	row = new_row(work.together ? "broadcast by one thread" : "broadcast", &work);
+	add(row, "flux, 2 readers", flux_run, &work, 0);
+	work.readers = 1;
+	one = add(row, work.together ? "flux, 1 reader, twice" : "flux, 1 reader", flux_run, &work, 0.9);
+	one->twice = work.together;
+	one->together = false;
+	measure(row, options);
+}
+
+static void processes(struct work work, const struct options *options)
+{
+	struct row *row = new_row("processes", &work);
+
+	work.mapped = true;
+	add(row, "flux, processes", flux_run, &work, 0)->processes = true;
+	add(row, "flux, threads", flux_run, &work, 0.9);
+	work.mapped = false;
+	add(row, "flux, threads, on the heap", flux_run, &work, 0);
+	measure(row, options);
+}
+
+static uint32_t capacity_of(double bytes, uint32_t slot)
+{
+	uint32_t capacity = 2;
+
+	while (capacity * 2.0 * slot <= bytes && capacity < 1u << 30)
+		capacity *= 2;
+	return capacity;
 }
 
 /* The rows that doc/performance.md speaks of. */
-static void all_rows(struct work work, uint32_t rounds)
+static void all_rows(struct work work, const struct options *options)
 {
 	static const struct {
-		uint32_t slot, batch, writers, readers;
+		uint32_t slot, batch, writers;
+		struct goals goals;
 	} rows[] = {
-		{ 8, 1, 1, 1 },
-		{ 64, 1, 1, 1 },
-		{ 64, 16, 1, 1 },
-		{ 64, 256, 1, 1 },
-		{ 64, 1024, 1, 1 },
-		{ 8, 1024, 1, 1 },
-		{ 128, 1024, 1, 1 },
-		{ 64, 256, 1, 2 },
-		{ 64, 1, 2, 1 },
-		{ 64, 16, 2, 1 },
+		{ 8, 1, 1, { 0, 2.5, 4 } },
+		{ 64, 1, 1, { 0, 2.5, 4 } },
+		{ 64, 16, 1, { 2, 0, 0 } },
+		{ 64, 64, 1, { 1, 0, 0 } },
+		{ 64, 256, 1, { 1, 0, 0 } },
+		{ 64, 1024, 1, { 1, 0, 0 } },
+		{ 8, 1024, 1, { 1, 0, 0 } },
+		{ 128, 1024, 1, { 1, 0, 0 } },
+		{ 64, 1, 2, { 1.5, 0, 0 } },
+		{ 64, 16, 2, { 1.5, 0, 0 } },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		work.slot = rows[i].slot;
 		work.batch = rows[i].batch;
 		work.writers = rows[i].writers;
-		work.readers = rows[i].readers;
-		compare(&work, rounds);
+		work.readers = 1;
+		work.capacity = capacity_of(options->bytes, work.slot);
+		peers(work, &rows[i].goals, options);
 	}
+	work.slot = 64;
+	work.writers = 1;
+	work.capacity = capacity_of(options->bytes, work.slot);
+	work.batch = 256;
+	broadcast(work, options);
+	work.batch = 1;
+	processes(work, options);
+	work.batch = 64;
+	processes(work, options);
+	rtt(options->rounds, options->json);
+}
+
+/* ---- Options ---- */
+
+static void usage(const char *program)
+{
+	fprintf(stderr,
+		"Usage: %s [--slot BYTES] [--batch N] [--writers N] [--readers N] [--share] [--capacity SLOTS]\n"
+		"       [--count N] [--rounds N] [--json] [--all [--bytes N] | --broadcast | --processes | --rtt]\n"
+		"--all: every row, with rings of --bytes (4 MiB: more than a second-level cache has)\n",
+		program);
+	exit(2);
+}
+
+enum {
+	PEERS,
+	ALL,
+	BROADCAST,
+	PROCESSES,
+	RTT
+};
+
+static const struct option longs[] = {
+	{ "slot", 1, NULL, 's' },
+	{ "batch", 1, NULL, 'b' },
+	{ "writers", 1, NULL, 'w' },
+	{ "readers", 1, NULL, 'r' },
+	{ "share", 0, NULL, 'S' },
+	{ "capacity", 1, NULL, 'c' },
+	{ "count", 1, NULL, 'n' },
+	{ "rounds", 1, NULL, 'R' },
+	{ "bytes", 1, NULL, 'B' },
+	{ "all", 0, NULL, 'a' },
+	{ "json", 0, NULL, 'j' },
+	{ "broadcast", 0, NULL, 'C' },
+	{ "processes", 0, NULL, 'p' },
+	{ "rtt", 0, NULL, 't' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int parse(int argc, char **argv, struct work *work, struct options *options)
+{
+	int option, what = PEERS;
+
+	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		uint64_t value = optarg ? strtoull(optarg, NULL, 0) : 0;
+		uint32_t *number = option == 's' ? &work->slot :
+				   option == 'b' ? &work->batch :
+				   option == 'w' ? &work->writers :
+				   option == 'r' ? &work->readers :
+				   option == 'c' ? &work->capacity :
+				   option == 'R' ? &options->rounds :
+						   NULL;
+
+		if (number)
+			*number = value <= UINT32_MAX ? (uint32_t)value : 0;
+		else if (option == 'n')
+			work->count = value;
+		else if (option == 'B')
+			options->bytes = (double)value;
+		else if (option == 'S')
+			work->share = true;
+		else if (option == 'j')
+			options->json = true;
+		else if (option == '?')
+			usage(argv[0]);
+		else
+			what = option == 'a' ? ALL :
+			       option == 'C' ? BROADCAST :
+			       option == 'p' ? PROCESSES :
+					       RTT;
+	}
+	if (!work->capacity && work->slot)
+		work->capacity = capacity_of(options->bytes, work->slot);
+	if (!work->slot || work->slot % 8 || !work->batch || work->batch > work->capacity || !work->writers ||
+	    !work->readers || !options->rounds || options->rounds > MOST_ROUNDS || work->count < work->writers)
+		usage(argv[0]);
+	return what;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "slot", 1, NULL, 's' },
-		{ "batch", 1, NULL, 'b' },
-		{ "writers", 1, NULL, 'w' },
-		{ "readers", 1, NULL, 'r' },
-		{ "share", 0, NULL, 'S' },
-		{ "spin", 0, NULL, 'p' },
-		{ "capacity", 1, NULL, 'c' },
-		{ "count", 1, NULL, 'n' },
-		{ "rounds", 1, NULL, 'R' },
-		{ "all", 0, NULL, 'a' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct work work = { 64, 1, 16384, 1, 1, 0, 0, 20000000 };
-	uint32_t rounds = 5;
-	bool all = false;
-	int option;
+	static const struct goals none = { 0, 0, 0 };
+	struct work work = { .slot = 64, .batch = 1, .writers = 1, .readers = 1, .count = 10000000 };
+	struct options options = { 5, false, 4 << 20 };
 
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		uint64_t value = optarg ? strtoull(optarg, NULL, 0) : 0;
-
-		switch (option) {
-		case 's':
-			work.slot = (uint32_t)value;
-			break;
-		case 'b':
-			work.batch = (uint32_t)value;
-			break;
-		case 'w':
-			work.writers = (uint32_t)value;
-			break;
-		case 'r':
-			work.readers = (uint32_t)value;
-			break;
-		case 'S':
-			work.share = 1;
-			break;
-		case 'p':
-			work.spin = 1;
-			break;
-		case 'c':
-			work.capacity = (uint32_t)value;
-			break;
-		case 'n':
-			work.count = value;
-			break;
-		case 'R':
-			rounds = (uint32_t)value;
-			break;
-		case 'a':
-			all = true;
-			break;
-		default:
-			usage(argv[0]);
-		}
+	switch (parse(argc, argv, &work, &options)) {
+	case ALL:
+		all_rows(work, &options);
+		break;
+	case BROADCAST:
+		broadcast(work, &options);
+		break;
+	case PROCESSES:
+		processes(work, &options);
+		break;
+	case RTT:
+		rtt(options.rounds, options.json);
+		break;
+	default:
+		peers(work, &none, &options);
 	}
-	if (!work.slot || work.slot % 8 || !work.batch || work.batch > work.capacity || !work.writers ||
-	    !work.readers || !rounds || rounds > MOST_ROUNDS || work.count < work.writers)
-		usage(argv[0]);
-	if (all)
-		all_rows(work, rounds);
-	else
-		compare(&work, rounds);
 	return 0;
 }

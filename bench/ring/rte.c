@@ -13,22 +13,21 @@
 INLINE uint64_t write_in_place(const struct work *work, struct rte_ring *ring, uint32_t slot)
 {
 	uint64_t number = 0;
-	uint32_t round = 0;
+	struct back_off b = BACK_OFF_INIT;
 
 	while (number < work->count) {
 		uint32_t want = work->batch < work->count - number ? work->batch : (uint32_t)(work->count - number);
 		struct rte_ring_zc_data zc;
 
 		if (!rte_ring_enqueue_zc_bulk_elem_start(ring, slot, want, &zc, NULL)) {
-			work_back_off(work, &round);
+			back_off(work, &b, number);
 			continue;
 		}
-		for (uint32_t i = 0; i < zc.n1; i++)
-			work_fill((char *)zc.ptr1 + (size_t)i * slot, slot, number++);
-		for (uint32_t i = 0; i < want - zc.n1; i++)
-			work_fill((char *)zc.ptr2 + (size_t)i * slot, slot, number++);
+		work_fill_run(zc.ptr1, zc.n1, slot, number);
+		work_fill_run(zc.ptr2, want - zc.n1, slot, number + zc.n1);
+		number += want;
 		rte_ring_enqueue_zc_finish(ring, want);
-		round = 0;
+		back_off_end(&b);
 	}
 	return 0;
 }
@@ -37,18 +36,18 @@ INLINE uint64_t write_in_place(const struct work *work, struct rte_ring *ring, u
 INLINE uint64_t write_copies(const struct work *work, struct rte_ring *ring, uint32_t me, uint32_t slot)
 {
 	uint64_t number, end = work_part(work, me, &number);
-	uint32_t round = 0;
+	struct back_off b = BACK_OFF_INIT;
 	char *items = malloc((size_t)work->batch * slot);
 
 	end += number;
 	while (number < end) {
 		uint32_t n = work->batch < end - number ? work->batch : (uint32_t)(end - number);
 
-		for (uint32_t i = 0; i < n; i++)
-			work_fill(items + (size_t)i * slot, slot, number++);
+		work_fill_run(items, n, slot, number);
+		number += n;
 		while (!rte_ring_mp_enqueue_bulk_elem(ring, items, slot, n, NULL))
-			work_back_off(work, &round);
-		round = 0;
+			back_off(work, &b, number);
+		back_off_end(&b);
 	}
 	free(items);
 	return 0;
@@ -56,24 +55,20 @@ INLINE uint64_t write_copies(const struct work *work, struct rte_ring *ring, uin
 
 INLINE uint64_t read_in_place(const struct work *work, struct rte_ring *ring, uint32_t slot)
 {
-	uint64_t total = work->count / work->writers * work->writers;
-	uint64_t got = 0, sum = 0;
-	uint32_t round = 0;
+	uint64_t total = work_total(work), got = 0, sum = 0;
+	struct back_off b = BACK_OFF_INIT;
 
 	while (got < total) {
 		struct rte_ring_zc_data zc;
 		uint32_t n = rte_ring_dequeue_zc_burst_elem_start(ring, slot, work->batch, &zc, NULL);
 
 		if (!n) {
-			work_back_off(work, &round);
+			back_off(work, &b, got);
 			continue;
 		}
-		for (uint32_t i = 0; i < zc.n1; i++)
-			sum += work_sum((char *)zc.ptr1 + (size_t)i * slot, slot);
-		for (uint32_t i = 0; i < n - zc.n1; i++)
-			sum += work_sum((char *)zc.ptr2 + (size_t)i * slot, slot);
+		sum += work_sum_run(zc.ptr1, zc.n1, slot) + work_sum_run(zc.ptr2, n - zc.n1, slot);
 		rte_ring_dequeue_zc_finish(ring, n);
-		round = 0;
+		back_off_end(&b);
 		got += n;
 	}
 	return sum;
@@ -102,19 +97,18 @@ static uint64_t reader(const struct work *work, void *ring, uint32_t me)
 #undef READ
 }
 
-double rte_run(const struct work *work, uint64_t *sum)
+bool rte_run(const struct work *work, struct result *result)
 {
 	ssize_t bytes = rte_ring_get_memsize_elem(work->slot, work->capacity);
 	unsigned int flags = RING_F_SC_DEQ | (work->writers > 1 ? 0 : RING_F_SP_ENQ);
 	struct rte_ring *ring;
-	double seconds;
 
 	if (work->readers > 1)
-		return -1;
+		return false;
 	ring = aligned_alloc(128, ((size_t)bytes + 127) / 128 * 128);
 	if (!ring || rte_ring_init(ring, "bench", work->capacity, flags))
 		bench_die("rte_ring");
-	seconds = work_run(work, ring, work->writers > 1 ? writer_many : writer_one, reader, sum);
+	work_run(work, ring, NULL, work->writers > 1 ? writer_many : writer_one, reader, result);
 	free(ring);
-	return seconds;
+	return true;
 }
