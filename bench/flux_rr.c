@@ -5,7 +5,7 @@
  * the two, a lossy relay for instance, is the caller's business.
  */
 #include "lib/bench.h"
-#include "lib/hist.h"
+#include "common/hist.h"
 
 #include <event2/event.h>
 #include <flux/event.h>

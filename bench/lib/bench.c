@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,22 +70,26 @@ uint64_t bench_cpu_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-void bench_pin(unsigned cpu)
-{
-	cpu_set_t allowed, one;
-	unsigned left;
+static struct cpus cpus; /* as they were before the first pin, which threads inherit */
 
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-		return;
-	left = cpu % (unsigned)CPU_COUNT(&allowed);
-	for (unsigned i = 0; i < CPU_SETSIZE; i++) {
-		if (!CPU_ISSET(i, &allowed) || left-- > 0)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(i, &one);
-		sched_setaffinity(0, sizeof(one), &one);
-		return;
-	}
+static void find_cpus(void)
+{
+	if (cpus_allowed(&cpus) < 0)
+		bench_die("sched_getaffinity");
+}
+
+const struct cpus *bench_cpus(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, find_cpus);
+	return &cpus;
+}
+
+void bench_pin(unsigned nth)
+{
+	if (cpus_pin(bench_cpus(), nth, NULL) < 0)
+		bench_die("sched_setaffinity");
 }
 
 void bench_die(const char *what)

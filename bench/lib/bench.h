@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/cpus.h"
+
 /* What every program here takes: --size, --seconds, and for some --offload or an address. */
 struct bench_options {
 	uint32_t size; /* bytes of a message or a datagram */
@@ -26,8 +28,11 @@ uint64_t bench_now_ns(void);
 /* CPU time of this process so far, user and system. */
 uint64_t bench_cpu_ns(void);
 
-/* Run this process on one CPU only; the number is taken modulo the CPUs that are allowed. */
-void bench_pin(unsigned cpu);
+/* The CPUs that the program was given. First called before any pinning, by bench_pin() at the latest. */
+const struct cpus *bench_cpus(void);
+
+/* Run this thread on the nth of them only, modulo their number. */
+void bench_pin(unsigned nth);
 
 /* Print "program: what: errno" and exit with 1. */
 void bench_die(const char *what) __attribute__((noreturn));

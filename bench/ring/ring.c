@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/probe.h"
 #include "config.h"
 #include "lib/bench.h"
 #include "ring/work.h"
@@ -60,7 +61,7 @@ double median(const double *values, uint32_t n)
 /* One round of all; false if the processors moved meanwhile. */
 static bool play(struct row *row, uint32_t round)
 {
-	double first = probe();
+	double first = probe_line(bench_cpus());
 
 	for (uint32_t i = 0; i < row->n; i++) {
 		struct entry *entry = &row->entries[i];
@@ -75,7 +76,7 @@ static bool play(struct row *row, uint32_t round)
 		entry->rate[round] = (double)work_total(&entry->work) / result.seconds;
 		entry->cpu[round] = (double)result.cpu_ns / (double)work_total(&entry->work);
 		entry->ratio[round] = row->entries[0].rate[round] / entry->rate[round];
-		if (!probe_is_steady(first, probe()))
+		if (!probe_is_steady(first, probe_line(bench_cpus())))
 			return false;
 	}
 	row->probe[round] = first;
@@ -155,7 +156,7 @@ static struct work *add(struct row *row, const char *name, work_ring run, const 
 	entry->work = *work;
 	entry->goal = goal;
 	parties = work->writers + (work->together ? 1 : work->readers);
-	entry->work.crowded = parties > work_cpus();
+	entry->work.crowded = parties > bench_cpus()->count;
 	return &entry->work;
 }
 
@@ -214,7 +215,7 @@ static void broadcast(struct work work, const struct options *options)
 	struct work *one;
 
 	work.readers = 2;
-	work.together = work.writers + work.readers > work_cpus();
+	work.together = work.writers + work.readers > bench_cpus()->count;
 	row = new_row(work.together ? "broadcast by one thread" : "broadcast", &work);
 	add(row, "flux, 2 readers", flux_run, &work, 0);
 	work.readers = 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How far apart the processors are: two threads hand a line to and fro. And the round trip of 64 bytes
- * by two rings, beside the least that any pair of queues can do: a line of data and a line that says so.
+ * The round trip of 64 bytes by two rings, beside the least that any pair of queues can do: a line of data
+ * and a line that says so, each way.
  */
 #include <flux/ring.h>
 
@@ -9,70 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/hist.h"
+#include "common/probe.h"
 #include "lib/bench.h"
-#include "lib/hist.h"
 #include "ring/work.h"
 
 /* A probe that changed by more than this within a round means that the processors moved. */
 #define STEADY 1.5
 
-#define PROBE_ROUNDS 20000u
-#define PROBE_END    UINT32_MAX
-/* Where the processors are shared, a round trip may take milliseconds: enough is enough. */
-#define PROBE_NS 100000000u
-
-struct line {
-	_Alignas(128) uint32_t word;
-};
-
-static void *probe_side(void *arg)
-{
-	struct line *line = arg;
-
-	work_pin(1);
-	for (uint32_t seen = 0; seen != PROBE_END;) {
-		seen = __atomic_load_n(&line->word, __ATOMIC_ACQUIRE);
-		if (seen % 2 && seen != PROBE_END)
-			__atomic_store_n(&line->word, seen + 1, __ATOMIC_RELEASE);
-	}
-	return NULL;
-}
-
-double probe(void)
-{
-	static struct line line;
-	pthread_t thread;
-	uint64_t start;
-	uint32_t n = 0;
-
-	line.word = 0;
-	work_pin(0);
-	if (pthread_create(&thread, NULL, probe_side, &line))
-		bench_die("pthread_create");
-	start = bench_now_ns();
-	for (uint32_t i = 0; i < PROBE_ROUNDS; i++, n++) {
-		__atomic_store_n(&line.word, 2 * i + 1, __ATOMIC_RELEASE);
-		while (__atomic_load_n(&line.word, __ATOMIC_ACQUIRE) != 2 * i + 2)
-			;
-		if (i == 100) {
-			start = bench_now_ns();
-			n = 0;
-		}
-		if (i % 64 == 0 && bench_now_ns() - start > PROBE_NS)
-			break;
-	}
-	start = bench_now_ns() - start;
-	__atomic_store_n(&line.word, PROBE_END, __ATOMIC_RELEASE);
-	pthread_join(thread, NULL);
-	return (double)start / (n ? n : 1);
-}
-
 bool probe_is_steady(double before, double after)
 {
 	return after < before * STEADY && before < after * STEADY;
 }
-
-/* ---- Round trips ---- */
 
 #define TRIPS 50000u
 #define SLOT  64u
@@ -171,7 +119,7 @@ static void *answer(void *arg)
 {
 	struct answerer *answerer = arg;
 
-	work_pin(1);
+	bench_pin(1);
 	answerer->sum = answerer->body(answerer->pair, 0, 1, TRIPS, NULL);
 	return NULL;
 }
@@ -189,7 +137,7 @@ static void trips(hand_body body, struct hist *hist)
 	for (int i = 0; i < 2; i++)
 		if (flux_ring_create(&pair.rings[i], &cfg, &flux_mem_libc))
 			bench_die("ring");
-	work_pin(0);
+	bench_pin(0);
 	if (pthread_create(&thread, NULL, answer, &answerer))
 		bench_die("pthread_create");
 	sum = body(&pair, 1, 0, TRIPS, hist);
@@ -210,10 +158,10 @@ void rtt(uint32_t rounds, bool json)
 		static struct hist hist[2];
 
 		memset(hist, 0, sizeof(hist));
-		near[n] = probe();
+		near[n] = probe_line(bench_cpus());
 		trips(by_lines, &hist[0]);
 		trips(by_rings, &hist[1]);
-		if (!probe_is_steady(near[n], probe())) {
+		if (!probe_is_steady(near[n], probe_line(bench_cpus()))) {
 			dropped++;
 			continue;
 		}

@@ -11,35 +11,6 @@
 
 #include "lib/bench.h"
 
-static const cpu_set_t *allowed(void)
-{
-	static cpu_set_t set; /* as it was before the first pin, which threads inherit */
-	static bool known;
-
-	if (!known && sched_getaffinity(0, sizeof(set), &set))
-		bench_die("sched_getaffinity");
-	known = true;
-	return &set;
-}
-
-uint32_t work_cpus(void)
-{
-	return (uint32_t)CPU_COUNT(allowed());
-}
-
-void work_pin(uint32_t nth)
-{
-	cpu_set_t one;
-
-	nth %= work_cpus();
-	CPU_ZERO(&one);
-	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, allowed()) && nth-- == 0)
-			CPU_SET(cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), &one))
-		bench_die("sched_setaffinity");
-}
-
 /* Where everybody begins at once. */
 struct gate {
 	uint32_t ready, go;
@@ -74,7 +45,7 @@ static void *run(void *arg)
 	struct runner *runner = arg;
 	uint64_t before;
 
-	work_pin(runner->cpu);
+	bench_pin(runner->cpu);
 	if (runner->open)
 		runner->open(runner->work, runner->ring, runner->me, runner->reads);
 	__atomic_fetch_add(&runner->gate->ready, 1, __ATOMIC_RELEASE);

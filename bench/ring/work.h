@@ -47,13 +47,6 @@ typedef void (*work_open)(const struct work *work, void *ring, uint32_t me, bool
 void work_run(const struct work *work, void *ring, work_open open, work_body writer, work_body reader,
 	      struct result *result);
 
-/*
- * Run this thread on the nth of the CPUs that the program was given, modulo their number. First called
- * by the main thread.
- */
-void work_pin(uint32_t nth);
-uint32_t work_cpus(void);
-
 /* What all readers together must have summed. */
 uint64_t work_expected(const struct work *work);
 
@@ -192,8 +185,6 @@ bool rte_run(const struct work *work, struct result *result);
 bool ck_run(const struct work *work, struct result *result);
 bool moody_run(const struct work *work, struct result *result);
 
-/* Nanoseconds of a round trip: two threads hand one line to and fro. */
-double probe(void);
 /* Whether the processors stayed where they were between two probes. */
 bool probe_is_steady(double before, double after);
 

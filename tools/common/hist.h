@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A histogram of durations with about 1 % resolution. */
-#ifndef FLUX_BENCH_LIB_HIST_H
-#define FLUX_BENCH_LIB_HIST_H
+#ifndef FLUX_TOOLS_COMMON_HIST_H
+#define FLUX_TOOLS_COMMON_HIST_H
 
 #include <stdint.h>
 
@@ -16,7 +16,10 @@ struct hist {
 
 void hist_add(struct hist *hist, uint64_t ns);
 
-/* The duration that the given share (0 to 1) of all does not exceed, in ns. */
+/* Add all of `from`. */
+void hist_merge(struct hist *hist, const struct hist *from);
+
+/* The duration that the given share (0 to 1) of all does not exceed, in ns; 0 if there is none. */
 uint64_t hist_percentile(const struct hist *hist, double share);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A histogram of durations with about 1 % resolution. */
-#include "lib/hist.h"
+#include "common/hist.h"
 
 static uint32_t cell_of(uint64_t ns)
 {
@@ -29,6 +29,15 @@ void hist_add(struct hist *hist, uint64_t ns)
 	hist->count++;
 	if (ns > hist->max)
 		hist->max = ns;
+}
+
+void hist_merge(struct hist *hist, const struct hist *from)
+{
+	for (uint32_t i = 0; i < HIST_CELLS; i++)
+		hist->cells[i] += from->cells[i];
+	hist->count += from->count;
+	if (from->max > hist->max)
+		hist->max = from->max;
 }
 
 uint64_t hist_percentile(const struct hist *hist, double share)
