@@ -105,6 +105,12 @@ struct flux_region_cfg {
 	uint32_t lock;        /**< enum flux_want: mlock(), never swapped */
 	/** Where the handle, and the block of FLUX_REGION_HEAP, come from; NULL: flux_mem_libc. */
 	const struct flux_mem *mem;
+	/**
+	 * NULL, or called once with a new region's zeroed bytes, before anybody else can see it; so nobody
+	 * meets one that is half made. Returns 0, or an error with which the opening then fails.
+	 */
+	int (*fill)(void *ctx, void *data, uint64_t bytes);
+	void *fill_ctx;
 };
 
 #define FLUX_REGION_CFG_INIT                           \
@@ -156,6 +162,7 @@ struct flux_region_info {
  *         FLUX_ELAYOUT, FLUX_EHEADER, FLUX_EBYTEORDER, FLUX_EWORDSIZE, FLUX_ESIZE, FLUX_ETRUNCATED,
  *         FLUX_EKIND, FLUX_EKINDVERSION
  *                            attaching: the region is not what was expected; nothing was changed;
+ *         the error of cfg->fill;
  *         other errno        of open() and its kin: ENOENT (nothing there), ELOOP (a symbolic link),
  *                            EACCES and EROFS (rights), EMFILE (raise the fd limit).
  *
@@ -167,7 +174,8 @@ FLUX_API FLUX_MUST_CHECK int flux_region_open(struct flux_region **region,
 
 /**
  * Unmap and free. The owner of a file removes its name, unless FLUX_REGION_KEEP was set; others who
- * map it keep their mapping. In a forked child only the child's copy goes away.
+ * map it keep their mapping. In a forked child only the child's copy goes away: fork() gives the child
+ * a private copy of what can be written, and no mapping at all where the pages are large.
  *
  * @param region  NULL is allowed. Not to be used after the call, nor its memory.
  *

@@ -25,6 +25,13 @@ enum flux_wait {
 	FLUX_WAIT_FD = 5        /**< a file descriptor for an event loop: nothing */
 };
 
+/** Who waits by a file descriptor, and who rings it. */
+enum flux_bell {
+	FLUX_BELL_HERE = 0,  /**< both in this process */
+	FLUX_BELL_MINE = 1,  /**< this process waits, others ring */
+	FLUX_BELL_THEIRS = 2 /**< another process waits, this one rings */
+};
+
 /** What waiting needs of the system. The ring itself calls no clock, futex or file. */
 struct flux_wait_ops {
 	/** Nanoseconds on a monotonic clock: deadlines are on it. */
@@ -38,8 +45,11 @@ struct flux_wait_ops {
 	void (*sleep)(void *ctx, uint32_t *word, uint32_t value, flux_ts deadline, int shared);
 	/** Wake all who sleep at `word`. */
 	void (*wake)(void *ctx, uint32_t *word, int shared);
-	/** A file descriptor that turns readable when rung, or an error. */
-	int (*fd_open)(void *ctx);
+	/**
+	 * A file descriptor that turns readable when rung, or an error. `party` is a number from 0 of the
+	 * one who waits by it; `whose` is an enum flux_bell.
+	 */
+	int (*fd_open)(void *ctx, uint32_t party, int whose);
 	void (*fd_close)(void *ctx, int fd);
 	void (*fd_ring)(void *ctx, int fd);
 	/** Make it unreadable again. */

@@ -40,6 +40,13 @@ int flux_region_forgive(struct flux_region *region, uint32_t want, int rc, const
 	return 0;
 }
 
+int flux_region_fill(struct flux_region *region)
+{
+	int rc = region->cfg.fill ? region->cfg.fill(region->cfg.fill_ctx, region->data, region->cfg.bytes) : 0;
+
+	return rc < 0 ? flux_region_fail(region, rc, "filling it: %s", flux_strerror(rc)) : 0;
+}
+
 /* ---- The configuration ---- */
 
 /* What one handle cannot mean, in words; NULL if all is well. */
@@ -155,7 +162,7 @@ static int open_heap(struct flux_region *region)
 	memset(region->data, 0, (size_t)region->cfg.bytes);
 	region->info.mapped_bytes = region->cfg.bytes;
 	region->info.state |= FLUX_REGION_IS_CREATED | FLUX_REGION_IS_PREFAULTED;
-	return 0;
+	return flux_region_fill(region);
 }
 
 /* ---- Life ---- */

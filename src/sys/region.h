@@ -23,7 +23,9 @@ struct flux_region {
 	struct flux_node all; /* on the list of those that a forked child gives up */
 	int fd;               /* the file, with our locks on its open description; -1: none */
 	int dir_fd;           /* its directory; -1: none */
-	bool named;           /* linked to `base`, so the owner's close removes it */
+	/* In a forked child, after its copy was made private. */
+	void (*in_child)(struct flux_region *region);
+	bool named; /* linked to `base`, so the owner's close removes it */
 	char base[NAME_MAX + 1];
 	char why[FLUX_WHY_TEXT];
 	uint32_t report_len;
@@ -39,6 +41,8 @@ int flux_region_finish(struct flux_region *region, int rc, struct flux_region **
 /* Keep the words and return `rc`. */
 int flux_region_fail(struct flux_region *region, int rc, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Let the caller put something into a new region. */
+int flux_region_fill(struct flux_region *region);
 /* The words of the last flux_region_fail(rc) end here unless the feature is required: 0 or rc. */
 int flux_region_forgive(struct flux_region *region, uint32_t want, int rc, const char *instead);
 
@@ -48,6 +52,8 @@ int flux_region_forgive(struct flux_region *region, uint32_t want, int rc, const
 int flux_region_map_anon(struct flux_region *region);
 /* A new file, open but empty: sized, mapped, placed, reserved, touched, locked, its header written. */
 int flux_region_map_new(struct flux_region *region);
+/* In a forked child: a copy of its own instead of what is shared. */
+void flux_region_part(struct flux_region *region);
 /* A file that exists and was checked. */
 int flux_region_map_old(struct flux_region *region);
 /* Another open file description of the same file: an fd, or errno. */

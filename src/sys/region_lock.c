@@ -33,12 +33,15 @@ static void in_child(void)
 	while ((node = flux_list_first(&watched)) != NULL) {
 		struct flux_region *region = FLUX_CONTAINER(node, struct flux_region, all);
 
+		flux_region_part(region);
 		if (region->fd >= 0)
 			close(region->fd);
 		if (region->dir_fd >= 0)
 			close(region->dir_fd);
 		region->fd = region->dir_fd = -1;
 		region->info.state |= FLUX_REGION_IS_FORKED;
+		if (region->in_child)
+			region->in_child(region);
 		flux_list_remove(node);
 	}
 	pthread_mutex_unlock(&guard);

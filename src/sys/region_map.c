@@ -133,7 +133,9 @@ int flux_region_map_anon(struct flux_region *region)
 	int rc = region->cfg.huge ? map_anon_huge(region) : map_anon_normal(region);
 
 	region->info.state |= FLUX_REGION_IS_CREATED;
-	return rc < 0 ? rc : apply_wishes(region);
+	if (rc == 0)
+		rc = apply_wishes(region);
+	return rc < 0 ? rc : flux_region_fill(region);
 }
 
 /* ---- A shared one ---- */
@@ -174,6 +176,27 @@ static int map_shared(struct flux_region *region)
 	region->map = map;
 	region->data = region->map + FLUX_REGION_HEADER;
 	return 0;
+}
+
+void flux_region_part(struct flux_region *region)
+{
+	void *map = MAP_FAILED;
+	int fd = -1;
+
+	if (!region->map || region->cfg.flags & FLUX_REGION_READ_ONLY)
+		return;
+	/* Large pages are promised to one only: a copy could be refused by a signal. */
+	if (!is_huge(region) && !(region->cfg.flags & FLUX_REGION_NO_FORK))
+		fd = flux_region_open_again(region->fd, O_RDONLY);
+	if (fd >= 0) {
+		map = mmap(region->map, region->info.mapped_bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_FIXED, fd, 0);
+		close(fd);
+	}
+	if (map != MAP_FAILED)
+		return;
+	munmap(region->map, region->info.mapped_bytes);
+	region->map = NULL;
 }
 
 static int fail_space(struct flux_region *region)
@@ -255,6 +278,8 @@ int flux_region_map_new(struct flux_region *region)
 		rc = have_huge(region);
 	if (rc == 0)
 		rc = apply_wishes(region);
+	if (rc == 0)
+		rc = flux_region_fill(region);
 	if (rc < 0)
 		return rc;
 	do {

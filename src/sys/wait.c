@@ -61,11 +61,15 @@ static void wait_wake(void *ctx, uint32_t *word, int shared)
 	(void)syscall(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
-static int wait_fd_open(void *ctx)
+static int wait_fd_open(void *ctx, uint32_t party, int whose)
 {
-	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int fd;
 
 	(void)ctx;
+	(void)party;
+	if (whose != FLUX_BELL_HERE)
+		return FLUX_ENOTSUP; /* an eventfd has no name by which others could find it */
+	fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 

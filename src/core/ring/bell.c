@@ -15,13 +15,37 @@ uint32_t flux_ring_arm(struct flux_ring_bell *bell)
 	return word;
 }
 
+int flux_ring_fd(struct flux_ring *ring, uint32_t side, uint32_t seat, bool mine)
+{
+	int32_t *slot = &ring->fds[side][seat];
+	int32_t none = 0;
+	int whose = !flux_ring_is(ring, FLUX_RING_PROCESSES) ? FLUX_BELL_HERE :
+		    mine                                     ? FLUX_BELL_MINE :
+							       FLUX_BELL_THEIRS;
+	int fd;
+
+	/* A place keeps its descriptor: one who rings an old holder must not hit a stranger's file. */
+	if (__atomic_load_n(slot, __ATOMIC_RELAXED))
+		return 0;
+	fd = ring->wait->fd_open(ring->wait->ctx, side * FLUX_RING_SEATS + seat, whose);
+	if (fd < 0)
+		return fd;
+	if (!__atomic_compare_exchange_n(slot, &none, fd + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		ring->wait->fd_close(ring->wait->ctx, fd);
+	return 0;
+}
+
 static void ring_fds(struct flux_ring *ring, struct flux_ring_bell *bell, uint32_t side)
 {
 	uint64_t mask = __atomic_exchange_n(&bell->fds[side], 0, __ATOMIC_ACQUIRE);
 
 	for (; mask; mask &= mask - 1) {
-		int32_t fd = __atomic_load_n(&ring->fds[side][__builtin_ctzll(mask)], __ATOMIC_RELAXED);
+		uint32_t seat = (uint32_t)__builtin_ctzll(mask);
+		int32_t fd;
 
+		if (flux_ring_is(ring, FLUX_RING_PROCESSES))
+			(void)flux_ring_fd(ring, side, seat, false);
+		fd = __atomic_load_n(&ring->fds[side][seat], __ATOMIC_RELAXED);
 		if (fd)
 			ring->wait->fd_ring(ring->wait->ctx, fd - 1);
 	}

@@ -31,21 +31,6 @@ static void relax(uint32_t n)
 	}
 }
 
-static int32_t fd_of(struct flux_ring *ring, uint32_t side, uint32_t seat)
-{
-	int32_t *slot = &ring->fds[side][seat];
-	int fd;
-
-	/* A place keeps its descriptor: one who rings an old holder must not hit a stranger's file. */
-	if (__atomic_load_n(slot, __ATOMIC_RELAXED))
-		return 0;
-	fd = ring->wait->fd_open(ring->wait->ctx);
-	if (fd < 0)
-		return fd;
-	__atomic_store_n(slot, fd + 1, __ATOMIC_RELAXED);
-	return 0;
-}
-
 int flux_ring_pace_init(struct flux_ring *ring, struct flux_ring_pace *pace, uint32_t side, uint32_t seat,
 			bool may_sleep)
 {
@@ -68,9 +53,9 @@ int flux_ring_pace_init(struct flux_ring *ring, struct flux_ring_pace *pace, uin
 			pace->spins = BLOCK_SPINS;
 		return ring->wait && may_sleep ? 0 : FLUX_ENOTSUP;
 	case FLUX_WAIT_FD:
-		if (!ring->wait || !may_sleep || flux_ring_is(ring, FLUX_RING_PROCESSES))
+		if (!ring->wait || !may_sleep)
 			return FLUX_ENOTSUP;
-		return fd_of(ring, side, seat);
+		return flux_ring_fd(ring, side, seat, true);
 	default:
 		return FLUX_EINVAL;
 	}

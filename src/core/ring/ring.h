@@ -168,6 +168,8 @@ int flux_ring_sums_verify(struct flux_ring_reader *reader, uint64_t n, uint64_t 
 uint32_t flux_ring_arm(struct flux_ring_bell *bell);
 /* Wake everybody, asleep or about to be. */
 void flux_ring_wake_all(struct flux_ring *ring, struct flux_ring_bell *bell);
+/* Have the descriptor of a place in ring->fds, ours or another process's: 0 or an error. */
+int flux_ring_fd(struct flux_ring *ring, uint32_t side, uint32_t seat, bool mine);
 /* Prepare a handle's way of waiting: 0, FLUX_EINVAL, FLUX_ENOTSUP or the error of the descriptor. */
 int flux_ring_pace_init(struct flux_ring *ring, struct flux_ring_pace *pace, uint32_t side, uint32_t seat,
 			bool may_sleep);
