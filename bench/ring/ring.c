@@ -282,7 +282,8 @@ static void all_rows(struct work work, const struct options *options)
 	processes(work, options);
 	work.batch = 64;
 	processes(work, options);
-	rtt(options->rounds, options->json);
+	rtt(16, options->rounds, options->json);
+	rtt(1024, options->rounds, options->json);
 }
 
 /* ---- Options ---- */
@@ -380,7 +381,8 @@ int main(int argc, char **argv)
 		processes(work, &options);
 		break;
 	case RTT:
-		rtt(options.rounds, options.json);
+		rtt(16, options.rounds, options.json);
+		rtt(1024, options.rounds, options.json);
 		break;
 	default:
 		peers(work, &none, &options);

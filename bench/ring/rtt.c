@@ -25,14 +25,17 @@ bool probe_is_steady(double before, double after)
 #define TRIPS 50000u
 #define SLOT  64u
 
+#define MOST_SLOTS 1024u
+
 struct channel {
-	_Alignas(128) unsigned char data[SLOT];
 	_Alignas(128) uint64_t said;
+	_Alignas(128) unsigned char data[MOST_SLOTS][SLOT];
 };
 
 struct pair {
 	struct channel channels[2]; /* to the other side, and back */
 	struct flux_ring *rings[2];
+	uint32_t lines; /* how many the data walks through */
 };
 
 typedef uint64_t (*hand_body)(struct pair *pair, int from, int to, uint64_t trips, struct hist *hist);
@@ -41,23 +44,23 @@ typedef uint64_t (*hand_body)(struct pair *pair, int from, int to, uint64_t trip
 static uint64_t by_lines(struct pair *pair, int from, int to, uint64_t trips, struct hist *hist)
 {
 	struct channel *in = &pair->channels[from], *out = &pair->channels[to];
-	uint64_t sum = 0, last = bench_now_ns();
+	uint64_t sum = 0, last = bench_now_ns(), mask = pair->lines - 1;
 
 	for (uint64_t i = 1; i <= trips; i++) {
 		if (hist) {
-			work_fill(out->data, SLOT, i);
+			work_fill(out->data[i & mask], SLOT, i);
 			__atomic_store_n(&out->said, i, __ATOMIC_RELEASE);
 		}
 		while (__atomic_load_n(&in->said, __ATOMIC_ACQUIRE) != i)
 			;
-		sum += work_sum(in->data, SLOT);
+		sum += work_sum(in->data[i & mask], SLOT);
 		if (hist) {
 			uint64_t now = bench_now_ns();
 
 			hist_add(hist, now - last);
 			last = now;
 		} else {
-			work_fill(out->data, SLOT, i);
+			work_fill(out->data[i & mask], SLOT, i);
 			__atomic_store_n(&out->said, i, __ATOMIC_RELEASE);
 		}
 	}
@@ -124,8 +127,8 @@ static void *answer(void *arg)
 	return NULL;
 }
 
-/* A run of round trips: its histogram is added to. */
-static void trips(hand_body body, struct hist *hist)
+/* A run of round trips: its histogram. */
+static void trips(hand_body body, uint32_t slots, struct hist *hist)
 {
 	static struct pair pair;
 	struct flux_ring_cfg cfg = FLUX_RING_CFG_INIT;
@@ -133,7 +136,10 @@ static void trips(hand_body body, struct hist *hist)
 	pthread_t thread;
 	uint64_t sum;
 
+	memset(hist, 0, sizeof(*hist));
 	memset(&pair, 0, sizeof(pair));
+	pair.lines = slots;
+	cfg.capacity = slots < 2 ? 2 : slots;
 	for (int i = 0; i < 2; i++)
 		if (flux_ring_create(&pair.rings[i], &cfg, &flux_mem_libc))
 			bench_die("ring");
@@ -148,42 +154,75 @@ static void trips(hand_body body, struct hist *hist)
 		bench_die("items were spoiled");
 }
 
-void rtt(uint32_t rounds, bool json)
+/* Who is compared with the rings: their data stays in one line, or walks through as many as theirs. */
+enum {
+	RINGS,
+	ONE_LINE,
+	AS_MANY,
+	WAYS
+};
+
+struct trip_table {
+	double ns[WAYS][MOST_ROUNDS], ratio[WAYS][MOST_ROUNDS], near[MOST_ROUNDS];
+	uint32_t rounds, dropped, slots;
+};
+
+static const double shares[] = { 0.5, 0.99, 0.999 };
+
+static void print_trips(const struct trip_table *t, double share, bool json)
 {
-	static const double shares[] = { 0.5, 0.99, 0.999 };
-	static double rings[3][MOST_ROUNDS], lines[3][MOST_ROUNDS], ratios[3][MOST_ROUNDS], near[MOST_ROUNDS];
+	static const char *const names[] = { "two rings", "bare, a line and a flag each way",
+					     "bare, as many lines and a flag" };
+
+	for (int way = 0; way < WAYS; way++) {
+		double ns = median(t->ns[way], t->rounds), ratio = median(t->ratio[way], t->rounds);
+
+		if (json)
+			printf("{\"row\":\"round trip, %u slots\",\"who\":\"%s\",\"share\":%g,\"ns\":%.0f,"
+			       "\"ratio\":%.3f,\"probe_ns\":%.0f,\"rounds\":%u,\"dropped\":%u}\n",
+			       t->slots, names[way], share, ns, ratio, median(t->near, t->rounds), t->rounds,
+			       t->dropped);
+		else
+			printf("  p%-4g %-34s %6.0f ns   two rings are %.2fx%s\n", share * 100, names[way], ns, ratio,
+			       way == ONE_LINE && share < 0.9 ? "   goal 1.0x" : "");
+	}
+}
+
+void rtt(uint32_t slots, uint32_t rounds, bool json)
+{
+	static struct trip_table tables[3];
 	uint32_t n = 0, dropped = 0;
 
 	while (n < rounds && dropped < 4 * rounds) {
-		static struct hist hist[2];
+		static struct hist hist[WAYS];
+		double near = probe_line(bench_cpus());
 
-		memset(hist, 0, sizeof(hist));
-		near[n] = probe_line(bench_cpus());
-		trips(by_lines, &hist[0]);
-		trips(by_rings, &hist[1]);
-		if (!probe_is_steady(near[n], probe_line(bench_cpus()))) {
+		trips(by_rings, slots, &hist[RINGS]);
+		trips(by_lines, 1, &hist[ONE_LINE]);
+		trips(by_lines, slots, &hist[AS_MANY]);
+		if (!probe_is_steady(near, probe_line(bench_cpus()))) {
 			dropped++;
 			continue;
 		}
 		for (int i = 0; i < 3; i++) {
-			lines[i][n] = (double)hist_percentile(&hist[0], shares[i]);
-			rings[i][n] = (double)hist_percentile(&hist[1], shares[i]);
-			ratios[i][n] = rings[i][n] / lines[i][n];
+			double rings = (double)hist_percentile(&hist[RINGS], shares[i]);
+
+			tables[i].near[n] = near;
+			for (int way = 0; way < WAYS; way++) {
+				tables[i].ns[way][n] = (double)hist_percentile(&hist[way], shares[i]);
+				tables[i].ratio[way][n] = rings / tables[i].ns[way][n];
+			}
 		}
 		n++;
 	}
 	if (!json)
-		printf("round trip of 64 B by two rings, spinning: %u rounds, %u dropped, probe %.0f ns\n", n,
-		       dropped, median(near, n));
-	for (int i = 0; i < 3; i++)
-		if (json)
-			printf("{\"row\":\"round trip\",\"share\":%g,\"ring_ns\":%.0f,\"bare_ns\":%.0f,"
-			       "\"ratio\":%.3f,\"probe_ns\":%.0f,\"rounds\":%u,\"dropped\":%u}\n",
-			       shares[i], median(rings[i], n), median(lines[i], n), median(ratios[i], n),
-			       median(near, n), n, dropped);
-		else
-			printf("  p%-4g  %6.0f ns   bare, two lines each way %6.0f ns   %.2fx%s\n", shares[i] * 100,
-			       median(rings[i], n), median(lines[i], n), median(ratios[i], n),
-			       i ? "" : "   goal 1.0x");
+		printf("round trip of 64 B, spinning, rings of %u slots: %u rounds, %u dropped, probe %.0f ns\n",
+		       slots, n, dropped, median(tables[0].near, n));
+	for (int i = 0; i < 3; i++) {
+		tables[i].rounds = n;
+		tables[i].dropped = dropped;
+		tables[i].slots = slots;
+		print_trips(&tables[i], shares[i], json);
+	}
 	fflush(stdout);
 }

@@ -191,8 +191,8 @@ bool probe_is_steady(double before, double after);
 #define MOST_ROUNDS 99u
 double median(const double *values, uint32_t n);
 
-/* Round trips by two rings beside those by two bare lines each way; rtt.c. */
-void rtt(uint32_t rounds, bool json);
+/* Round trips by two rings of so many slots beside those by bare lines; rtt.c. */
+void rtt(uint32_t slots, uint32_t rounds, bool json);
 
 #ifdef __cplusplus
 }
