@@ -193,6 +193,9 @@ struct flux_ring_writer {
 	uint64_t pad;   /* record ring: slots before the record, up to the wrap */
 	uint32_t shift; /* record ring: log2 of `slot` */
 	uint32_t pad_;
+	/* Several producers of slots without sums: they need no call. Else NULL. */
+	uint64_t *words;
+	struct flux_ring_seat *place;
 	struct flux_ring *ring;
 	struct flux_ring_pace pace;
 	/* Who holds the ring full, where, since when: for eviction. */

@@ -74,6 +74,43 @@ static inline void flux_ring_bell_(struct flux_ring *ring, struct flux_ring_bell
 
 /* ---- Writing ---- */
 
+/*
+ * Several producers: claim what there is known to be room for. 0: the call has to, which looks for room
+ * and knows why there is none.
+ */
+static inline int flux_ring_claim_many_(struct flux_ring_writer *writer, uint32_t n)
+{
+	uint64_t *claimed = &writer->ring->head->claimed;
+	uint64_t at = __atomic_load_n(claimed, __ATOMIC_RELAXED);
+
+	if (writer->end != writer->next || at + n > writer->room)
+		return 0;
+	__atomic_store_n(&writer->place->gate, at, __ATOMIC_RELAXED);
+	__atomic_store_n(&writer->place->count, n, __ATOMIC_RELAXED);
+	/* R10: the intent before the claim; pairs with A10 in info.c and claims.c. */
+	if (!__atomic_compare_exchange_n(claimed, &at, at + n, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+		/* As in multi.c: our intent must not stand for another's claim. */
+		__atomic_store_n(&writer->place->count, 0, __ATOMIC_RELAXED);
+		return 0;
+	}
+	writer->next = writer->limit = at;
+	return 1;
+}
+
+/* Several producers: publish all of the claim, which is not empty, by the word of its first slot. */
+static inline int flux_ring_publish_many_(struct flux_ring_writer *writer, uint32_t n)
+{
+	uint64_t lap = (writer->next | writer->mask) + 1;
+
+	/* R3: the slots of the claim before its word; pairs with A3 in barrier.c and share.c. */
+	__atomic_store_n(&writer->words[writer->next & writer->mask], lap << 1 | (n - 1), __ATOMIC_RELEASE);
+	__atomic_store_n(&writer->place->count, 0, __ATOMIC_RELEASE);
+	writer->next = writer->limit = writer->end;
+	if (writer->bell)
+		flux_ring_bell_(writer->ring, writer->bell);
+	return 0;
+}
+
 /**
  * Claim `n` slots to be written in place, all or none. Finish with flux_ring_publish() or
  * flux_ring_abort(); with several producers readers wait for an unfinished claim. A single producer
@@ -94,7 +131,8 @@ static inline void flux_ring_bell_(struct flux_ring *ring, struct flux_ring_bell
 static inline FLUX_MUST_CHECK int flux_ring_claim(struct flux_ring_writer *writer, uint32_t n,
 						  struct flux_ring_span *span)
 {
-	if (FLUX_UNLIKELY_(writer->limit - writer->next < n)) {
+	if (FLUX_UNLIKELY_(writer->limit - writer->next < n) &&
+	    !(writer->words && flux_ring_claim_many_(writer, n))) {
 		int rc = flux_ring_claim_slow_(writer, n, n);
 
 		if (rc < 0)
@@ -116,7 +154,8 @@ static inline FLUX_MUST_CHECK int flux_ring_claim(struct flux_ring_writer *write
 static inline FLUX_MUST_CHECK int flux_ring_claim_some(struct flux_ring_writer *writer, uint32_t n,
 						       struct flux_ring_span *span)
 {
-	if (FLUX_UNLIKELY_(writer->limit - writer->next < n)) {
+	if (FLUX_UNLIKELY_(writer->limit - writer->next < n) &&
+	    !(writer->words && flux_ring_claim_many_(writer, n))) {
 		int rc = flux_ring_claim_slow_(writer, 1, n);
 
 		if (rc < 0)
@@ -138,7 +177,8 @@ static inline FLUX_MUST_CHECK int flux_ring_claim_some(struct flux_ring_writer *
  */
 static inline FLUX_MUST_CHECK void *flux_ring_claim_one(struct flux_ring_writer *writer)
 {
-	if (FLUX_UNLIKELY_(writer->limit == writer->next) && flux_ring_claim_slow_(writer, 1, 1) < 0)
+	if (FLUX_UNLIKELY_(writer->limit == writer->next) &&
+	    !(writer->words && flux_ring_claim_many_(writer, 1)) && flux_ring_claim_slow_(writer, 1, 1) < 0)
 		return NULL;
 	writer->end = writer->next + 1;
 	return flux_ring_at_(writer->data, writer->mask, writer->slot, writer->next);
@@ -158,8 +198,11 @@ static inline int flux_ring_publish(struct flux_ring_writer *writer, uint32_t n)
 
 	if (FLUX_UNLIKELY_(n > writer->end - writer->next))
 		return FLUX_EINVAL;
-	if (FLUX_UNLIKELY_(writer->slow))
+	if (FLUX_UNLIKELY_(writer->slow)) {
+		if (writer->words && n && next == writer->end)
+			return flux_ring_publish_many_(writer, n);
 		return flux_ring_publish_slow_(writer, n);
+	}
 	writer->next = next;
 	writer->end = next;
 	/* R1: the slots before the cursor; pairs with A1 in barrier.c. */

@@ -41,6 +41,23 @@ static void pass(struct flux_ring_reader *reader, uint64_t n)
 	flux_ring_gate(reader);
 }
 
+/* One who reads singly does not come here for each. */
+#define AHEAD 64u
+
+/* From claim to claim until `end`, a skip, or what is not published: where, and *word is what stands there. */
+static uint64_t walk(const struct flux_ring *ring, uint64_t seq, uint64_t end, uint64_t *word)
+{
+	*word = 0;
+	while (seq < end) {
+		/* A3: pairs with R3. */
+		*word = __atomic_load_n(&ring->words[seq & ring->mask], __ATOMIC_ACQUIRE);
+		if (!flux_ring_word_is(ring, *word, seq) || flux_ring_word_skips(ring, *word))
+			break;
+		seq += flux_ring_word_n(ring, *word);
+	}
+	return seq;
+}
+
 /*
  * Several producers: follow the words of published claims, and pass skips. `scan` is always at the
  * start of a claim, `limit` may lie inside one. Nothing is believed beyond one ring's length.
@@ -50,20 +67,16 @@ static uint64_t follow(struct flux_ring_reader *reader, uint64_t n, uint64_t bou
 	struct flux_ring *ring = reader->ring;
 	const uint64_t *front = flux_ring_is(ring, FLUX_RING_RECORDS) ? &reader->read : &reader->next;
 
-	while (reader->scan < bound && reader->scan - *front < n && reader->scan - reader->next < ring->capacity) {
-		uint64_t seq = reader->scan;
-		/* A3: pairs with R3. */
-		uint64_t word = __atomic_load_n(&ring->words[seq & ring->mask], __ATOMIC_ACQUIRE);
+	n = flux_max_u64(n, AHEAD);
+	for (;;) {
+		uint64_t end = flux_min_u64(bound, flux_min_u64(*front + n, reader->next + ring->capacity));
+		uint64_t word;
 
-		if (!flux_ring_word_is(ring, word, seq))
+		reader->scan = walk(ring, reader->scan, end, &word);
+		/* A skip is passed when it comes first. */
+		if (reader->scan >= end || reader->scan != *front || !flux_ring_word_is(ring, word, reader->scan))
 			break;
-		if (flux_ring_word_skips(ring, word)) {
-			if (seq != *front)
-				break;
-			pass(reader, flux_ring_word_n(ring, word));
-			continue;
-		}
-		reader->scan += flux_ring_word_n(ring, word);
+		pass(reader, flux_ring_word_n(ring, word));
 	}
 	return flux_min_u64(reader->scan, bound);
 }

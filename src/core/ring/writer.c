@@ -54,6 +54,10 @@ int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *rin
 	writer->cursor = &ring->head->cursor;
 	writer->bell = flux_ring_is(ring, FLUX_RING_READERS_SLEEP) ? &ring->head->data : NULL;
 	writer->slow = flux_ring_by_words(ring->flags) || flux_ring_is(ring, FLUX_RING_SUMS);
+	if (flux_ring_is(ring, FLUX_RING_MULTI) && !flux_ring_is(ring, FLUX_RING_RECORDS | FLUX_RING_SUMS)) {
+		writer->words = ring->words;
+		writer->place = seat;
+	}
 	if (!flux_ring_is(ring, FLUX_RING_MULTI)) {
 		writer->next = take_over(ring);
 		writer->end = writer->limit = writer->room = writer->next;
