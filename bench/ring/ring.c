@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rings beside each other: the same work in turns (A B C A B C ...), every item written, read, summed
- * and checked, threads pinned, and the cache-line probe before and after each. Rounds whose probe
- * moved are dropped, and what is compared is the median of the ratios within a round.
+ * and checked, threads pinned, and the cache-line probe before and after each. Pairs whose probe moved
+ * are dropped, and what is compared is the median of the ratios within a pair.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "lib/bench.h"
 #include "ring/work.h"
 
-/* What a row measures: its first entry is compared with each of the others. */
+/* What a row measures: its first entry is compared with each of the others, in pairs. */
 #define MOST_ENTRIES 10u
 
 struct entry {
@@ -21,15 +21,16 @@ struct entry {
 	work_ring run;
 	struct work work;
 	double goal; /* what the first is to be, at least, in terms of this one; 0: nothing is asked */
-	/* Of the rounds that count. */
-	double rate[MOST_ROUNDS], ratio[MOST_ROUNDS], cpu[MOST_ROUNDS];
+	/* Of the rounds that count. The first of the row has those of all pairs. */
+	double rate[MOST_ENTRIES * MOST_ROUNDS], cpu[MOST_ENTRIES * MOST_ROUNDS], ratio[MOST_ROUNDS];
+	uint32_t rounds, dropped;
 };
 
 struct row {
 	char name[64];
 	struct entry entries[MOST_ENTRIES];
-	uint32_t n, rounds, dropped;
-	double probe[MOST_ROUNDS];
+	uint32_t n;
+	double probe[MOST_ENTRIES * MOST_ROUNDS];
 };
 
 struct options {
@@ -47,7 +48,7 @@ static int by_size(const void *a, const void *b)
 
 double median(const double *values, uint32_t n)
 {
-	double sorted[MOST_ROUNDS];
+	static double sorted[1000];
 
 	if (!n)
 		return 0;
@@ -58,28 +59,50 @@ double median(const double *values, uint32_t n)
 
 /* ---- Rounds ---- */
 
-/* One round of all; false if the processors moved meanwhile. */
-static bool play(struct row *row, uint32_t round)
+struct sample {
+	double rate, cpu;
+};
+
+static struct sample once(const struct entry *entry)
 {
-	double first = probe_line(bench_cpus());
+	double items = (double)work_total(&entry->work);
+	struct result result;
 
-	for (uint32_t i = 0; i < row->n; i++) {
-		struct entry *entry = &row->entries[i];
-		struct result result;
-
-		if (!entry->run(&entry->work, &result))
-			bench_die(entry->name);
-		if (result.sum != work_expected(&entry->work)) {
-			fprintf(stderr, "%s: items were lost or spoiled\n", entry->name);
-			exit(1);
-		}
-		entry->rate[round] = (double)work_total(&entry->work) / result.seconds;
-		entry->cpu[round] = (double)result.cpu_ns / (double)work_total(&entry->work);
-		entry->ratio[round] = row->entries[0].rate[round] / entry->rate[round];
-		if (!probe_is_steady(first, probe_line(bench_cpus())))
-			return false;
+	if (!entry->run(&entry->work, &result))
+		bench_die(entry->name);
+	if (result.sum != work_expected(&entry->work)) {
+		fprintf(stderr, "%s: items were lost or spoiled\n", entry->name);
+		exit(1);
 	}
-	row->probe[round] = first;
+	return (struct sample){ items / result.seconds, (double)result.cpu_ns / items };
+}
+
+static void keep(struct entry *entry, struct sample sample)
+{
+	entry->rate[entry->rounds] = sample.rate;
+	entry->cpu[entry->rounds] = sample.cpu;
+}
+
+/* The first of a row and another: false if the processors moved meanwhile. */
+static bool play(struct row *row, struct entry *entry)
+{
+	struct entry *first = &row->entries[0];
+	double before = probe_line(bench_cpus()), between, after;
+	struct sample ours = once(first), theirs;
+
+	between = probe_line(bench_cpus());
+	if (!probe_is_steady(before, between))
+		return false;
+	theirs = once(entry);
+	after = probe_line(bench_cpus());
+	if (!probe_is_steady(between, after) || !probe_is_steady(before, after))
+		return false;
+	row->probe[first->rounds] = between;
+	keep(first, ours);
+	keep(entry, theirs);
+	entry->ratio[entry->rounds] = ours.rate / theirs.rate;
+	first->rounds++;
+	entry->rounds++;
 	return true;
 }
 
@@ -87,30 +110,34 @@ static void print_json(const struct row *row)
 {
 	for (uint32_t i = 0; i < row->n; i++) {
 		const struct entry *e = &row->entries[i];
+		double rate = median(e->rate, e->rounds);
 
 		printf("{\"row\":\"%s\",\"who\":\"%s\",\"msgs_per_s\":%.0f,\"bytes_per_s\":%.0f,"
 		       "\"cpu_ns_per_msg\":%.2f,\"ratio\":%.3f,\"goal\":%g,\"capacity\":%u,\"probe_ns\":%.0f,"
 		       "\"rounds\":%u,\"dropped\":%u}\n",
-		       row->name, e->name, median(e->rate, row->rounds),
-		       median(e->rate, row->rounds) * e->work.slot, median(e->cpu, row->rounds),
-		       median(e->ratio, row->rounds), e->goal, e->work.capacity, median(row->probe, row->rounds),
-		       row->rounds, row->dropped);
+		       row->name, e->name, rate, rate * e->work.slot, median(e->cpu, e->rounds),
+		       i ? median(e->ratio, e->rounds) : 1.0, e->goal, e->work.capacity,
+		       median(row->probe, row->entries[0].rounds), e->rounds, e->dropped);
 	}
 }
 
 static void print(const struct row *row)
 {
-	printf("%s: capacity %u, %u rounds, %u dropped, probe %.0f ns\n", row->name,
-	       row->entries[0].work.capacity, row->rounds, row->dropped, median(row->probe, row->rounds));
+	printf("%s: capacity %u, probe %.0f ns\n", row->name, row->entries[0].work.capacity,
+	       median(row->probe, row->entries[0].rounds));
 	for (uint32_t i = 0; i < row->n; i++) {
 		const struct entry *e = &row->entries[i];
-		double ratio = median(e->ratio, row->rounds);
+		double rate = median(e->rate, e->rounds), ratio = median(e->ratio, e->rounds);
 
-		printf("  %-30s %8.1f M/s %7.2f GB/s %7.2f ns CPU", e->name,
-		       median(e->rate, row->rounds) * 1e-6,
-		       median(e->rate, row->rounds) * 1e-9 * e->work.slot, median(e->cpu, row->rounds));
+		printf("  %-28s", e->name);
+		if (!e->rounds) {
+			printf(" no round of %u was steady\n", e->dropped);
+			continue;
+		}
+		printf(" %7.1f M/s %6.2f GB/s %6.2f ns CPU", rate * 1e-6, rate * 1e-9 * e->work.slot,
+		       median(e->cpu, e->rounds));
 		if (i)
-			printf("   flux is %.2fx", ratio);
+			printf("   flux is %5.2fx  (%u rounds, %u dropped)", ratio, e->rounds, e->dropped);
 		if (e->goal > 0)
 			printf("   goal %.1fx%s", e->goal, ratio < e->goal ? ", MISSED" : "");
 		printf("\n");
@@ -119,12 +146,13 @@ static void print(const struct row *row)
 
 static void measure(struct row *row, const struct options *options)
 {
-	while (row->rounds < options->rounds && row->dropped < 4 * options->rounds) {
-		if (play(row, row->rounds))
-			row->rounds++;
-		else
-			row->dropped++;
-	}
+	for (uint32_t tries = 0; tries < 5 * options->rounds; tries++)
+		for (uint32_t i = 1; i < row->n; i++) {
+			struct entry *entry = &row->entries[i];
+
+			if (entry->rounds < options->rounds && !play(row, entry))
+				entry->dropped++;
+		}
 	if (options->json)
 		print_json(row);
 	else
@@ -367,7 +395,7 @@ static int parse(int argc, char **argv, struct work *work, struct options *optio
 int main(int argc, char **argv)
 {
 	static const struct goals none = { 0, 0, 0 };
-	struct work work = { .slot = 64, .batch = 1, .writers = 1, .readers = 1, .count = 10000000 };
+	struct work work = { .slot = 64, .batch = 1, .writers = 1, .readers = 1, .count = 5000000 };
 	struct options options = { 5, false, 4 << 20 };
 
 	switch (parse(argc, argv, &work, &options)) {
