@@ -185,6 +185,19 @@ void flux_ring_writer_clear(struct flux_ring_writer *writer)
 		ops->fd_clear(ops->ctx, flux_ring_writer_fd(writer));
 }
 
+/* As reading looks: what it finds is what will be read, verified if it has a sum. */
+static int look_again(struct flux_ring_reader *reader)
+{
+	int rc;
+
+	if (flux_ring_is(reader->ring, FLUX_RING_RECORDS))
+		return flux_ring_record_read_slow_(reader);
+	if (reader->flags & FLUX_READER_LOSSY)
+		return flux_ring_refresh(reader, 1);
+	rc = flux_ring_peek_slow_(reader, 1);
+	return rc == FLUX_EBADMSG ? 1 : rc;
+}
+
 int flux_ring_reader_arm(struct flux_ring_reader *reader)
 {
 	struct flux_ring_bell *bell = bell_of(reader);
@@ -196,6 +209,6 @@ int flux_ring_reader_arm(struct flux_ring_reader *reader)
 		return 1;
 	__atomic_fetch_or(&bell->fds[SIDE_READERS], 1ull << reader->seat, __ATOMIC_RELAXED);
 	(void)flux_ring_arm(bell);
-	rc = flux_ring_refresh(reader, 1);
+	rc = look_again(reader);
 	return rc > 0 ? 1 : rc;
 }

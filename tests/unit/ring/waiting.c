@@ -206,6 +206,71 @@ static void by_descriptor(void **state)
 	flux_ring_destroy(ring);
 }
 
+static void put_record(struct flux_ring_writer *writer, uint64_t value)
+{
+	struct flux_ring_record record;
+
+	assert_int_equal(flux_ring_record_claim(writer, sizeof(value), &record), 0);
+	memcpy(record.data, &value, sizeof(value));
+	assert_int_equal(flux_ring_record_publish(writer, sizeof(value)), 0);
+}
+
+static uint64_t get_record(struct flux_ring_reader *reader)
+{
+	struct flux_ring_record record;
+	uint64_t value;
+
+	if (flux_ring_record_read(reader, &record) <= 0)
+		return UINT64_MAX;
+	memcpy(&value, record.data, sizeof(value));
+	assert_int_equal(flux_ring_record_release(reader), 0);
+	return value;
+}
+
+/* To arm takes a look, and what that finds on a shared ring is the reader's: this, and no other's. */
+static void armed_among_others(void **state)
+{
+	struct flux_ring *ring = ring_of(BOTH | FLUX_RING_SHARE | FLUX_RING_RECORDS, 16, 1);
+	struct flux_ring_writer w = writer_of(ring, FLUX_WAIT_FD);
+	struct flux_ring_reader one = reader_of(ring, FLUX_WAIT_FD);
+	struct flux_ring_reader two = reader_of(ring, FLUX_WAIT_FD);
+
+	UNUSED(state);
+	put_record(&w, 1);
+	put_record(&w, 2);
+	put_record(&w, 3);
+	assert_int_equal(get_record(&one), 1);
+	assert_int_equal(get_record(&two), 2);
+	assert_int_equal(flux_ring_reader_arm(&one), 1);
+	assert_int_equal(flux_ring_reader_arm(&two), 0);
+	assert_int_equal(get_record(&two), UINT64_MAX);
+	assert_int_equal(get_record(&one), 3);
+	assert_int_equal(get_record(&one), UINT64_MAX);
+	assert_int_equal(flux_ring_reader_arm(&one), 0);
+	flux_ring_destroy(ring);
+}
+
+/* What arming finds is verified too. */
+static void armed_with_sums(void **state)
+{
+	struct flux_ring *ring = ring_of(BOTH | FLUX_RING_SUMS, 4, 1);
+	struct flux_ring_writer w = writer_of(ring, FLUX_WAIT_FD);
+	struct flux_ring_reader r = reader_of(ring, FLUX_WAIT_FD);
+	struct flux_ring_span span;
+
+	UNUSED(state);
+	assert_int_equal(put(&w, 1), 0);
+	assert_int_equal(put(&w, 2), 0);
+	ring->data[0] ^= 1;
+	assert_int_equal(flux_ring_reader_arm(&r), 1);
+	assert_int_equal(flux_ring_peek(&r, 1, &span), FLUX_EBADMSG);
+	assert_int_equal(flux_ring_skip(&r), 0);
+	assert_int_equal(flux_ring_reader_arm(&r), 1);
+	assert_int_equal(get(&r), 2);
+	assert_int_equal(flux_ring_reader_arm(&r), 0);
+	flux_ring_destroy(ring);
+}
+
 /* A ring rings only if it was told at creation that somebody may sleep. */
 static void what_was_not_prepared(void **state)
 {
@@ -280,6 +345,8 @@ int main(void)
 		cmocka_unit_test(r12_handler_fails),
 		cmocka_unit_test(r23_close_wakes_all),
 		cmocka_unit_test(by_descriptor),
+		cmocka_unit_test(armed_among_others),
+		cmocka_unit_test(armed_with_sums),
 		cmocka_unit_test(what_was_not_prepared),
 		cmocka_unit_test(marks_differ),
 	};
