@@ -230,7 +230,8 @@ struct flux_ring_reader {
 	uint64_t read;  /* record ring: read, and not yet released, up to here */
 	struct flux_ring *ring;
 	struct flux_ring_pace pace;
-	uint64_t holder; /* its place is its own while this stands there */
+	uint64_t holder;        /* its place is its own while this stands there */
+	const uint64_t *cursor; /* one producer's, where nothing else decides what may be read; else NULL */
 	uint8_t line_[FLUX_RING_LINE];
 };
 

@@ -245,6 +245,22 @@ static inline FLUX_MUST_CHECK int flux_ring_claim_wait(struct flux_ring_writer *
 
 /* ---- Reading ---- */
 
+/* One producer, and nothing else to ask: see what he published. 0: nothing, the call knows why. */
+static inline int flux_ring_look_(struct flux_ring_reader *reader)
+{
+	uint64_t end;
+
+	if (!reader->cursor)
+		return 0;
+	/* A1: pairs with R1. */
+	end = __atomic_load_n(reader->cursor, __ATOMIC_ACQUIRE);
+	/* The capacity bounds all arithmetic with what others wrote. */
+	if (end - reader->next - 1 > reader->mask)
+		return 0;
+	reader->limit = reader->scan = end;
+	return 1;
+}
+
 /**
  * Look at up to `n` items, in place. They stay until released; peeking again shows the same ones.
  *
@@ -262,17 +278,17 @@ static inline FLUX_MUST_CHECK int flux_ring_claim_wait(struct flux_ring_writer *
 static inline FLUX_MUST_CHECK int flux_ring_peek(struct flux_ring_reader *reader, uint32_t n,
 						 struct flux_ring_span *span)
 {
-	uint64_t known = reader->limit - reader->next;
+	uint64_t known;
 	int rc = 0;
 
 	if (n > reader->batch)
 		n = reader->batch;
-	if (FLUX_UNLIKELY_(!known)) {
+	if (FLUX_UNLIKELY_(reader->limit == reader->next) && !flux_ring_look_(reader)) {
 		rc = flux_ring_peek_slow_(reader, n);
 		if (rc <= 0 && rc != FLUX_EBADMSG)
 			return flux_ring_no_span_(span, rc);
-		known = rc < 0 ? 1 : reader->limit - reader->next;
 	}
+	known = rc < 0 ? 1 : reader->limit - reader->next;
 	if (known < n)
 		n = FLUX_U32_(known);
 	flux_ring_span_(span, reader->data, reader->mask, reader->slot, reader->next, n);
@@ -289,7 +305,8 @@ static inline FLUX_MUST_CHECK int flux_ring_peek(struct flux_ring_reader *reader
  */
 static inline FLUX_MUST_CHECK void *flux_ring_peek_one(struct flux_ring_reader *reader)
 {
-	if (FLUX_UNLIKELY_(reader->limit == reader->next) && flux_ring_peek_slow_(reader, 1) <= 0)
+	if (FLUX_UNLIKELY_(reader->limit == reader->next) && !flux_ring_look_(reader) &&
+	    flux_ring_peek_slow_(reader, 1) <= 0)
 		return NULL;
 	return flux_ring_at_(reader->data, reader->mask, reader->slot, reader->next);
 }

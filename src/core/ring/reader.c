@@ -171,6 +171,9 @@ static void fill(struct flux_ring_reader *reader, struct flux_ring *ring,
 	reader->shift = (uint32_t)__builtin_ctz(ring->slot);
 	reader->batch = cfg->batch ? cfg->batch : UINT32_MAX;
 	reader->every = cfg->every;
+	if (!flux_ring_is(ring, FLUX_RING_MULTI | FLUX_RING_SHARE | FLUX_RING_RECORDS | FLUX_RING_SUMS) && !flags &&
+	    !cfg->n_after)
+		reader->cursor = &ring->head->cursor;
 	reader->slow = flux_ring_is(ring, FLUX_RING_SHARE) || flags & READER_EVICTABLE ||
 		       (flux_ring_is(ring, FLUX_RING_RECORDS) && flux_ring_is(ring, FLUX_RING_SUMS));
 	reader->pace = (struct flux_ring_pace){ .kind = cfg->wait, .spins = cfg->spins, .nap_ns = cfg->nap_ns };
