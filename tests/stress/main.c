@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The variants of the ring's stress: ring [--count N] [--seed N] [--only PART-OF-A-NAME]. Speaks TAP; a
- * failure prints the command that repeats it.
+ * The variants of the ring's stress: ring [--count N] [--seed N] [--only PART-OF-A-NAME] [--worst-ms N].
+ * Speaks TAP; a failure prints the command that repeats it. On a quiet machine, --worst-ms 20 lets R14's
+ * gaps fail if an item lies there for longer; time decides nothing without it.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,9 +60,12 @@ static const struct stress_kind kinds[] = {
 static const struct {
 	const char *name;
 	uint32_t waits;
-} answers[] = {
-	{ "R14 question and answer by futex", FLUX_WAIT_BLOCK },
-	{ "R14 question and answer by descriptor", FLUX_WAIT_FD },
+	bool gaps;
+} sleepers[] = {
+	{ "R14 question and answer by futex", FLUX_WAIT_BLOCK, false },
+	{ "R14 question and answer by descriptor", FLUX_WAIT_FD, false },
+	{ "R14 random gaps, futex", FLUX_WAIT_BLOCK, true },
+	{ "R14 random gaps, descriptor", FLUX_WAIT_FD, true },
 };
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
@@ -77,7 +82,7 @@ static int report(int number, const char *name, const char *why, uint64_t count,
 
 int main(int argc, char **argv)
 {
-	uint64_t count = 20000, seed = 1;
+	uint64_t count = 20000, seed = 1, worst_ms = 0;
 	const char *only = "";
 	int number = 0, failed = 0;
 	char why[120];
@@ -89,14 +94,23 @@ int main(int argc, char **argv)
 			seed = strtoull(argv[i + 1], NULL, 0);
 		else if (!strcmp(argv[i], "--only"))
 			only = argv[i + 1];
+		else if (!strcmp(argv[i], "--worst-ms"))
+			worst_ms = strtoull(argv[i + 1], NULL, 0);
 	}
 	for (size_t i = 0; i < N(kinds); i++)
 		if (strstr(kinds[i].name, only))
 			failed += report(++number, kinds[i].name, stress_ring(&kinds[i], count, seed, why), count, seed);
-	for (size_t i = 0; i < N(answers); i++)
-		if (strstr(answers[i].name, only))
-			failed += report(++number, answers[i].name,
-					 stress_pingpong(answers[i].waits, count / 4, seed, why), count, seed);
+	for (size_t i = 0; i < N(sleepers); i++) {
+		const char *name = sleepers[i].name;
+
+		if (!strstr(name, only))
+			continue;
+		failed += report(++number, name,
+				 sleepers[i].gaps ?
+					 stress_gaps(sleepers[i].waits, count, seed, worst_ms, why) :
+					 stress_pingpong(sleepers[i].waits, count / 4, seed, why),
+				 count, seed);
+	}
 	printf("1..%d\n", number);
 	return failed > 0;
 }

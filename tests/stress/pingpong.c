@@ -32,22 +32,26 @@ static int wait_fd(struct flux_ring_reader *reader)
 	return 1;
 }
 
+int stress_peek(struct flux_ring_reader *reader, uint32_t most, struct flux_ring_span *span)
+{
+	int n;
+
+	if (reader->pace.kind != FLUX_WAIT_FD)
+		return flux_ring_peek_wait(reader, most, span,
+					   flux_wait_linux.now(NULL) + FLUX_MS(PATIENCE_MS));
+	while (!(n = flux_ring_peek(reader, most, span))) {
+		n = wait_fd(reader);
+		if (n < 0)
+			break;
+	}
+	return n;
+}
+
 static int receive(struct side *side, uint64_t number)
 {
 	struct flux_ring_span span;
-	int n;
+	int n = stress_peek(&side->r, 1, &span);
 
-	if (side->r.pace.kind == FLUX_WAIT_FD) {
-		while (!(n = flux_ring_peek(&side->r, 1, &span))) {
-			n = wait_fd(&side->r);
-			if (n < 0)
-				return n;
-		}
-	} else {
-		flux_ts end = flux_wait_linux.now(NULL) + FLUX_MS(PATIENCE_MS);
-
-		n = flux_ring_peek_wait(&side->r, 1, &span, end);
-	}
 	if (n < 0)
 		return n;
 	n = *(uint64_t *)span.at[0] == number ? 0 : FLUX_EPROTO;

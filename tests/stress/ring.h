@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include <flux/ring.h>
+
 enum stress_graph {
 	STRESS_FLAT,
 	STRESS_PIPELINE,
@@ -29,5 +31,11 @@ const char *stress_ring(const struct stress_kind *kind, uint64_t count, uint64_t
 
 /* R14: two threads answer each other over two rings, so that one lost wake-up stops both. */
 const char *stress_pingpong(uint32_t waits, uint64_t count, uint64_t seed, char *why);
+
+/* R14: gaps of 0 to 3 us before a reader that sleeps. An item that lies longer than worst_ms, if not 0, fails. */
+const char *stress_gaps(uint32_t waits, uint64_t count, uint64_t seed, uint64_t worst_ms, char *why);
+
+/* Peek, and wait in the reader's own way until there is something: how many, or an error. */
+int stress_peek(struct flux_ring_reader *reader, uint32_t most, struct flux_ring_span *span);
 
 #endif
