@@ -229,7 +229,7 @@ static int parent_of_a_survivor(struct child *own, void *arg)
 	if (pid == 0) {
 		*(pid_t *)flux_region_data(region) = 0; /* its own copy: nobody sees that */
 		child_tell(own, 'c');
-		alarm(60);                              /* should the test end before it kills us */
+		alarm(60); /* should the test end before it kills us */
 		for (;;)
 			pause();
 	}
