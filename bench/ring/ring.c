@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/probe.h"
 #include "config.h"
@@ -35,6 +36,7 @@ struct row {
 
 struct options {
 	uint32_t rounds;
+	uint32_t rest; /* ms between pairs, for those who share the machine */
 	bool json;
 	double bytes; /* of a ring whose capacity is not said */
 };
@@ -150,8 +152,11 @@ static void measure(struct row *row, const struct options *options)
 		for (uint32_t i = 1; i < row->n; i++) {
 			struct entry *entry = &row->entries[i];
 
-			if (entry->rounds < options->rounds && !play(row, entry))
+			if (entry->rounds == options->rounds)
+				continue;
+			if (!play(row, entry))
 				entry->dropped++;
+			usleep(options->rest * 1000);
 		}
 	if (options->json)
 		print_json(row);
@@ -320,7 +325,7 @@ static void usage(const char *program)
 {
 	fprintf(stderr,
 		"Usage: %s [--slot BYTES] [--batch N] [--writers N] [--readers N] [--share] [--capacity SLOTS]\n"
-		"       [--count N] [--rounds N] [--json] [--all [--bytes N] | --broadcast | --processes | --rtt]\n"
+		"       [--count N] [--rounds N] [--rest MS] [--json] [--all [--bytes N] | --broadcast | --processes | --rtt]\n"
 		"--all: every row, with rings of --bytes (4 MiB: more than a second-level cache has)\n",
 		program);
 	exit(2);
@@ -344,6 +349,7 @@ static const struct option longs[] = {
 	{ "count", 1, NULL, 'n' },
 	{ "rounds", 1, NULL, 'R' },
 	{ "bytes", 1, NULL, 'B' },
+	{ "rest", 1, NULL, 'x' },
 	{ "all", 0, NULL, 'a' },
 	{ "json", 0, NULL, 'j' },
 	{ "broadcast", 0, NULL, 'C' },
@@ -364,6 +370,7 @@ static int parse(int argc, char **argv, struct work *work, struct options *optio
 				   option == 'r' ? &work->readers :
 				   option == 'c' ? &work->capacity :
 				   option == 'R' ? &options->rounds :
+				   option == 'x' ? &options->rest :
 						   NULL;
 
 		if (number)
@@ -396,7 +403,7 @@ int main(int argc, char **argv)
 {
 	static const struct goals none = { 0, 0, 0 };
 	struct work work = { .slot = 64, .batch = 1, .writers = 1, .readers = 1, .count = 5000000 };
-	struct options options = { 5, false, 4 << 20 };
+	struct options options = { 5, 0, false, 4 << 20 };
 
 	switch (parse(argc, argv, &work, &options)) {
 	case ALL:
