@@ -82,8 +82,10 @@ static inline int flux_ring_claim_many_(struct flux_ring_writer *writer, uint32_
 {
 	uint64_t *claimed = &writer->ring->head->claimed;
 	uint64_t at = __atomic_load_n(claimed, __ATOMIC_RELAXED);
+	uint64_t room = writer->room - at;
 
-	if (writer->end != writer->next || at + n > writer->room)
+	/* More room than slots cannot be, whatever stands there. */
+	if (writer->end != writer->next || n > room || room - 1 > writer->mask)
 		return 0;
 	__atomic_store_n(&writer->place->gate, at, __ATOMIC_RELAXED);
 	__atomic_store_n(&writer->place->count, n, __ATOMIC_RELAXED);

@@ -94,10 +94,13 @@ uint64_t flux_ring_share_take(struct flux_ring_reader *reader, uint64_t n)
 	struct flux_ring *ring = reader->ring;
 	uint64_t *taken = &ring->head->taken;
 	uint64_t at = __atomic_load_n(taken, __ATOMIC_RELAXED);
-	uint64_t end = reader->scan;
+	uint64_t end;
 
-	if (reader->next < reader->scan)
-		return pass_skips(reader);
+	if (reader->next < reader->scan) {
+		end = pass_skips(reader);
+		if (end > reader->next)
+			return end;
+	}
 	n = flux_min_u64(n, ring->capacity);
 	for (;;) {
 		uint64_t k = run(ring, at, n);
