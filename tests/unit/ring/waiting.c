@@ -68,6 +68,46 @@ static void deadlines(void **state)
 	}
 }
 
+/* Read a run of `n` items and wait for more: the pauses that the reader would begin with. */
+static uint32_t pauses_after(struct flux_ring_writer *w, struct flux_ring_reader *r, uint32_t n)
+{
+	struct flux_ring_span span;
+
+	assert_int_equal(flux_ring_claim(w, n, &span), 0);
+	assert_int_equal(flux_ring_publish(w, n), 0);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_non_null(flux_ring_peek_one(r));
+		assert_int_equal(flux_ring_release(r, 1), 0);
+	}
+	assert_int_equal(flux_ring_peek_wait(r, 1, &span, 0), FLUX_ETIMEDOUT);
+	return r->pace.pauses;
+}
+
+static void back_off_follows_the_runs(void **state)
+{
+	struct flux_ring *ring = ring_of(0, 4096, 1);
+	struct flux_ring_writer w = writer_of(ring, FLUX_WAIT_ADAPTIVE);
+	struct flux_ring_reader r = reader_of(ring, FLUX_WAIT_ADAPTIVE);
+
+	UNUSED(state);
+	assert_int_equal(pauses_after(&w, &r, 15), 64);
+	assert_int_equal(pauses_after(&w, &r, 16), 128);
+	/* As long as there is an item for each four pauses; one for each eight keeps them. */
+	assert_int_equal(pauses_after(&w, &r, 16), 128);
+	assert_int_equal(pauses_after(&w, &r, 1000), 256);
+	assert_int_equal(pauses_after(&w, &r, 1000), 512);
+	assert_int_equal(pauses_after(&w, &r, 1000), 1024);
+	assert_int_equal(pauses_after(&w, &r, 1000), 1024);
+	/* A ring that is full before the pause is over has the writer wait. */
+	assert_int_equal(pauses_after(&w, &r, 2000), 1024);
+	assert_int_equal(pauses_after(&w, &r, 2049), 512);
+	assert_int_equal(pauses_after(&w, &r, 1), 256);
+	assert_int_equal(pauses_after(&w, &r, 1), 128);
+	assert_int_equal(pauses_after(&w, &r, 1), 64);
+	assert_int_equal(pauses_after(&w, &r, 1), 64);
+	flux_ring_destroy(ring);
+}
+
 static int fails_at_ten(void *ctx, void *item, uint64_t seq, int last)
 {
 	(void)item;
@@ -342,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(deadlines),
+		cmocka_unit_test(back_off_follows_the_runs),
 		cmocka_unit_test(r12_handler_fails),
 		cmocka_unit_test(r23_close_wakes_all),
 		cmocka_unit_test(by_descriptor),
