@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Ask spin whether the protocols hold, and whether each model fails without the part that it is about.
+# R14, R15: ask spin whether the protocols hold, and whether each model fails without the part that it is about.
 
 . "${srcdir:?}/tests/build/tap.sh"
 

@@ -74,7 +74,7 @@ static bool session_without_memory(struct sim_host **victim, uint64_t n, uint64_
 	return failed;
 }
 
-static void test_sessions_without_memory(void **state)
+static void test_M09_sessions_without_memory(void **state)
 {
 	struct sim_host **victims[] = { &world.a, &world.b };
 	uint64_t n;
@@ -91,7 +91,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_create_without_memory),
-		cmocka_unit_test(test_sessions_without_memory),
+		cmocka_unit_test(test_M09_sessions_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
