@@ -141,7 +141,7 @@ static void print(const struct row *row)
 		if (i)
 			printf("   flux is %5.2fx  (%u rounds, %u dropped)", ratio, e->rounds, e->dropped);
 		if (e->goal > 0)
-			printf("   goal %.1fx%s", e->goal, ratio < e->goal ? ", MISSED" : "");
+			printf("   goal %.1fx%s", e->goal, ratio < e->goal - 0.005 ? ", MISSED" : "");
 		printf("\n");
 	}
 }
