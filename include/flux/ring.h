@@ -428,5 +428,6 @@ FLUX_API FLUX_MUST_CHECK int flux_ring_get_reader(const struct flux_ring *ring, 
 
 #include <flux/ring_slots.h>
 #include <flux/ring_record.h>
+#include <flux/ring_check.h>
 
 #endif

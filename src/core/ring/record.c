@@ -10,7 +10,7 @@ static struct flux_ring_record_head_ *head_at(const struct flux_ring *ring, uint
 }
 
 /* The head counts: a length that was damaged must not pass. */
-static uint32_t sum_of(uint32_t len, uint32_t slots, const void *data)
+uint32_t flux_ring_record_sum(uint32_t len, uint32_t slots, const void *data)
 {
 	const uint32_t head[2] = { len, slots };
 
@@ -79,7 +79,7 @@ int flux_ring_record_publish_slow_(struct flux_ring_writer *writer, uint32_t len
 	head->len = len;
 	head->slots = (uint32_t)slots | (skip ? FLUX_RECORD_SKIP_ : 0);
 	if (flux_ring_is(ring, FLUX_RING_SUMS) && !skip)
-		__atomic_store_n(&ring->sums[at & ring->mask], sum_of(len, head->slots, head + 1),
+		__atomic_store_n(&ring->sums[at & ring->mask], flux_ring_record_sum(len, head->slots, head + 1),
 				 __ATOMIC_RELAXED);
 	if (flux_ring_is(ring, FLUX_RING_MULTI)) {
 		if (skip)
@@ -127,7 +127,7 @@ int flux_ring_record_verify_(struct flux_ring_reader *reader, const struct flux_
 
 	if (!flux_ring_is(ring, FLUX_RING_SUMS) ||
 	    __atomic_load_n(&ring->sums[record->seq & ring->mask], __ATOMIC_RELAXED) ==
-		    sum_of(record->len, record->slots, record->data))
+		    flux_ring_record_sum(record->len, record->slots, record->data))
 		return 0;
 	reader->bad = record->slots;
 	return FLUX_EBADMSG;

@@ -162,6 +162,9 @@ void flux_ring_sums_write(struct flux_ring *ring, uint64_t seq, uint64_t n);
 /* Verify up to `n` slots and set reader->limit behind the good ones: how many; or FLUX_EBADMSG. */
 int flux_ring_sums_verify(struct flux_ring_reader *reader, uint64_t n, uint64_t ready);
 
+/* Of a record; record.c. */
+uint32_t flux_ring_record_sum(uint32_t len, uint32_t slots, const void *data);
+
 /* bell.c, pace.c: doorbells, and ways of waiting. */
 
 /* Say that somebody is about to sleep: the bell's value to sleep at. Look again after this. */
