@@ -342,6 +342,8 @@ static const char *watch(struct flux_ring *ring, struct flux_ring_reader *r, str
 		return "no place was free for one that came back";
 	if (info->readers != 1 || info->writers || info->stuck != UINT32_MAX || info->used)
 		return "something was left behind";
+	if (flux_ring_check(ring, FLUX_RING_CHECK_STILL, NULL, NULL) != FLUX_RING_CONSISTENT)
+		return "the checker finds something";
 	if (!info->died || !board->read)
 		return "nothing happened";
 	for (uint64_t i = 0; !(kind->flags & FLUX_RING_SHARE) && i < board->lives && i < LIVES; i++)

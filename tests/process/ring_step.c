@@ -283,6 +283,14 @@ static int put(struct party *me, bool records)
 	return flux_ring_publish(&me->w, 1);
 }
 
+static uint32_t worst;
+
+static void found(void *ctx, const struct flux_ring_finding *finding)
+{
+	(void)ctx;
+	worst = finding->what;
+}
+
 /* After a death (or two): everybody's places are free, and a lap of ours goes through. */
 static const char *go_on(struct party *me, const struct op *op, bool finished)
 {
@@ -290,8 +298,12 @@ static const char *go_on(struct party *me, const struct op *op, bool finished)
 	struct flux_ring_info info;
 	int theirs = 0;
 
+	if (flux_ring_check(me->ring, FLUX_RING_CHECK_STILL, found, NULL) > FLUX_RING_LEFT)
+		return flux_ring_fault_text(worst);
 	if (flux_ring_tend(me->ring) < 0)
 		return "tending failed";
+	if (flux_ring_check(me->ring, FLUX_RING_CHECK_STILL, found, NULL) != FLUX_RING_CONSISTENT)
+		return flux_ring_fault_text(worst);
 	if (!me->writes && open_writer(me))
 		return "no place for a writer";
 	for (uint32_t i = 0; i <= CAPACITY; i++) {

@@ -70,6 +70,9 @@ void flux_ring_wake_(struct flux_ring *ring, struct flux_ring_bell *bell)
 
 void flux_ring_wake_all(struct flux_ring *ring, struct flux_ring_bell *bell)
 {
+	/* Where nobody may sleep the word stays as it is. */
+	if (!flux_ring_is(ring, bell == &ring->head->data ? FLUX_RING_READERS_SLEEP : FLUX_RING_WRITERS_SLEEP))
+		return;
 	__atomic_fetch_or(&bell->word, 1, __ATOMIC_SEQ_CST);
 	flux_ring_wake_(ring, bell);
 }
