@@ -17,6 +17,35 @@ expect_status hello 0
 grep -q 'Hello over UDP' "$tmp/hello.out" || complain "no greeting but: $(cat "$tmp/hello.out")"
 finish "hello"
 
+# Two that write, one that is killed and comes back; who reads last sees the rest.
+ring=$tmp/lines.ring
+start lines examples/lines read "$ring"
+reader=$pid
+printf 'one\ntwo\n' >"$tmp/in"
+examples/lines write "$ring" <"$tmp/in" || complain "the writer failed"
+tries=0
+until [ "$(grep -c . "$tmp/lines.out")" = 2 ] || [ $tries -ge 100 ]; do
+	tries=$((tries + 1))
+	sleep 0.1
+done
+cmp -s "$tmp/in" "$tmp/lines.out" || complain "read: $(cat "$tmp/lines.out")"
+kill -9 "$reader"
+await "$reader"
+start again examples/lines read "$ring"
+reader=$pid
+examples/lines write "$ring" <"$tmp/in" || complain "the second writer failed"
+tries=0
+until [ "$(grep -c . "$tmp/again.out")" = 2 ] || [ $tries -ge 100 ]; do
+	tries=$((tries + 1))
+	sleep 0.1
+done
+cmp -s "$tmp/in" "$tmp/again.out" || complain "read: $(cat "$tmp/again.out")"
+kill -9 "$reader"
+await "$reader"
+examples/lines write /nowhere/ring <"$tmp/in" 2>"$tmp/no.err" && complain "a ring in no directory"
+grep -q nowhere "$tmp/no.err" || complain "words: $(cat "$tmp/no.err")"
+finish "lines through shared memory"
+
 start service examples/service 127.0.0.1:0 127.0.0.1:0
 service=$pid
 tries=0
