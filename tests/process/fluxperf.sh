@@ -77,6 +77,7 @@ all()
 }
 
 all ring "between threads"
+all ipc "between processes"
 
 for slot in 8 9 64 100 128 1000; do
 	for batch in 1 7; do
@@ -88,8 +89,10 @@ finish "slots of any length, singly and in batches over the wrap"
 
 for kind in $kinds; do
 	for wait in adaptive block fd; do
-		measure ring --kind $kind --records --slot 300 --capacity 64 --count 5000 --wait $wait
-		sums $kind 5000
+		for command in ring ipc; do
+			measure $command --kind $kind --records --slot 300 --capacity 64 --count 5000 --wait $wait
+			sums $kind 5000
+		done
 	done
 done
 finish "records of all lengths"
@@ -117,6 +120,10 @@ for kind in $kinds; do
 done
 for wait in spin yield sleep fd; do
 	measure rtt --over ring --wait $wait --count 200
+	sums "" 200 64
+done
+for wait in $waits; do
+	measure rtt --over ipc --wait $wait --count 200
 	sums "" 200 64
 done
 measure rtt --batch 16 --count 2000 --capacity 16
@@ -153,6 +160,43 @@ expect_status perf 1
 expect_words perf "stopped by a signal"
 grep -q '^{"ok":true' "$tmp/perf.out" || complain "what was measured is not shown: $(cat "$tmp/perf.out")"
 finish "an interrupt shows what there is"
+
+# kill_one NTH NAME: of the processes that measure; the others end at once, and say of whom.
+kill_one()
+{
+	start perf $fluxperf ipc --seconds 100 --wait "$3"
+	children=/proc/$pid/task/$pid/children
+	tries=0
+	until [ "$(wc -w <"$children" 2>/dev/null)" = 2 ] || [ $tries -ge 100 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+	[ -r "$children" ] || {
+		kill -TERM "$pid"
+		await "$pid"
+		tap_skip "kill -9 of a $2 ($3)" "no $children"
+		return
+	}
+	kill -9 "$(cut -d ' ' -f "$1" "$children")"
+	await "$pid"
+	expect_status perf 1
+	expect_words perf "a $2, was killed by signal 9"
+	finish "kill -9 of a $2 ($3)"
+}
+
+kill_one 1 writer adaptive
+kill_one 1 writer block
+kill_one 2 reader fd
+kill_one 2 reader block
+
+start perf $fluxperf ipc --seconds 100 --wait fd --json
+sleep 0.5
+kill -INT "$pid"
+await "$pid"
+expect_status perf 1
+grep -q '^{"ok":true' "$tmp/perf.out" || complain "what was measured is not shown: $(cat "$tmp/perf.out")"
+[ -z "$(find /dev/shm -name "fluxperf-$pid-*" 2>/dev/null)" ] || complain "something is left in /dev/shm"
+finish "an interrupt ends processes, and nothing is left"
 
 # ---- What it refuses ----
 

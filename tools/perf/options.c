@@ -283,8 +283,6 @@ static int settle_command(struct perf_options *options, const struct raw *raw, c
 	options->processes = command == 1 || raw->over == 2;
 	if (raw->over && !options->rtt)
 		return cli_usage("--over is for rtt; write fluxperf %s", commands[raw->over - 1]);
-	if (options->processes)
-		return cli_usage("this version measures between threads only; use ring, or rtt --over ring");
 	if (options->rtt && options->records)
 		return cli_usage("--records: rtt sends items of one length; leave it away, or use ring or ipc");
 	return CLI_OK;

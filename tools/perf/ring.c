@@ -37,24 +37,34 @@ uint64_t perf_ring_bytes(const struct perf_options *options)
 	return flux_ring_bytes(&cfg);
 }
 
-int perf_ring_make(struct perf_ring *ring, const struct perf_options *options, char *why)
+/* Its pages are there before anything is measured. */
+static void region_cfg(const struct perf_options *options, uint32_t backing, struct flux_region_cfg *cfg)
 {
-	struct flux_region_cfg region = FLUX_REGION_CFG_INIT;
-	struct flux_ring_cfg cfg;
+	*cfg = (struct flux_region_cfg)FLUX_REGION_CFG_INIT;
+	cfg->backing = backing;
+	cfg->huge = options->huge;
+	cfg->prefault = FLUX_WANT_TRY;
+}
+
+static void tell(const struct flux_region *region)
+{
+	if (flux_region_report(region)[0])
+		cli_warn("%s", flux_region_report(region));
+}
+
+static int make_own(struct perf_ring *ring, const struct perf_options *options,
+		    const struct flux_ring_cfg *cfg, char *why)
+{
+	struct flux_region_cfg region;
 	int rc;
 
-	*ring = (struct perf_ring){ .ring = NULL };
-	ring_cfg(options, &cfg);
-	region.backing = FLUX_REGION_ANON;
-	region.bytes = flux_ring_bytes(&cfg);
-	region.huge = options->huge;
-	region.prefault = FLUX_WANT_TRY;
+	region_cfg(options, FLUX_REGION_ANON, &region);
+	region.bytes = flux_ring_bytes(cfg);
 	rc = flux_region_open(&ring->region, &region, why);
 	if (rc < 0)
 		return rc;
-	if (flux_region_report(ring->region)[0])
-		cli_warn("%s", flux_region_report(ring->region));
-	rc = flux_ring_init(&ring->own, flux_region_data(ring->region), region.bytes, &cfg);
+	tell(ring->region);
+	rc = flux_ring_init(&ring->own, flux_region_data(ring->region), region.bytes, cfg);
 	if (rc < 0) {
 		snprintf(why, FLUX_WHY_TEXT, "the ring: %s", flux_strerror(rc));
 		flux_region_close(ring->region);
@@ -64,13 +74,50 @@ int perf_ring_make(struct perf_ring *ring, const struct perf_options *options, c
 	return 0;
 }
 
+/* `cfg` is NULL for one that is there. */
+static int open_shared(struct perf_ring *ring, const struct perf_options *options, const char *name,
+		       const struct flux_ring_cfg *cfg, char *why)
+{
+	struct flux_region_cfg region;
+	int rc;
+
+	region_cfg(options, FLUX_REGION_FILE, &region);
+	region.name = name;
+	region.open = cfg ? FLUX_REGION_CREATE : FLUX_REGION_ATTACH;
+	rc = flux_shared_ring_open(&ring->shared, &region, cfg, why);
+	if (rc < 0)
+		return rc;
+	if (cfg)
+		tell(flux_shared_ring_region(ring->shared));
+	ring->ring = flux_shared_ring_ring(ring->shared);
+	return 0;
+}
+
+int perf_ring_make(struct perf_ring *ring, const struct perf_options *options, const char *name, char *why)
+{
+	struct flux_ring_cfg cfg;
+
+	*ring = (struct perf_ring){ .ring = NULL };
+	ring_cfg(options, &cfg);
+	return options->processes ? open_shared(ring, options, name, &cfg, why) :
+				    make_own(ring, options, &cfg, why);
+}
+
+int perf_ring_attach(struct perf_ring *ring, const struct perf_options *options, const char *name, char *why)
+{
+	*ring = (struct perf_ring){ .ring = NULL };
+	return open_shared(ring, options, name, NULL, why);
+}
+
 void perf_ring_end(struct perf_ring *ring)
 {
 	if (!ring->ring)
 		return;
-	flux_ring_fini(&ring->own);
+	if (!ring->shared)
+		flux_ring_fini(&ring->own);
+	flux_shared_ring_close(ring->shared);
 	flux_region_close(ring->region);
-	ring->ring = NULL;
+	*ring = (struct perf_ring){ .ring = NULL };
 }
 
 int perf_ring_write(const struct perf_ring *ring, const struct perf_options *options,

@@ -37,6 +37,12 @@ enum perf_go {
 	PERF_LEAVE, /* there will be no measurement */
 };
 
+enum perf_made {
+	PERF_NOT_YET,
+	PERF_MADE,
+	PERF_NEVER,
+};
+
 struct perf_stage {
 	const struct perf_options *options;
 	size_t bytes;              /* of the mapping */
@@ -45,8 +51,9 @@ struct perf_stage {
 	uint64_t clock_ns;         /* what reading the clock takes */
 	uint32_t count;            /* of parties */
 	_Alignas(128) uint32_t go; /* enum perf_go */
-	uint32_t made;             /* the rings are there, or not: see `go` */
+	uint32_t made;             /* enum perf_made: whether the rings are there */
 	uint32_t stop;             /* end early */
+	uint32_t culprit;          /* the party that failed first, plus one */
 	_Alignas(128) uint32_t writers_done;
 	struct perf_party parties[];
 };

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The parties of a measurement, each in a thread: started, pinned, let go together, and ended. */
+/* The parties of a measurement, each a thread or a process: started, pinned, let go together, and ended. */
 #include "perf/team.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "perf/echo.h"
 #include "perf/flow.h"
@@ -28,8 +34,14 @@ static void nap(void)
 	nanosleep(&ts, NULL);
 }
 
-static void close_rings(struct perf_team *team)
+/* It failed, and nobody waits for what will not come: the others fail of that, and are not to blame. */
+static void fail(struct perf_team *team, uint32_t nth)
 {
+	struct perf_stage *stage = team->stage;
+	uint32_t nobody = 0;
+
+	__atomic_compare_exchange_n(&stage->culprit, &nobody, nth + 1, false, __ATOMIC_ACQ_REL,
+				    __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		if (team->rings[i].ring)
 			flux_ring_close(team->rings[i].ring);
@@ -111,26 +123,39 @@ static uint32_t perform(struct perf_team *team, struct perf_party *party, struct
 	return PERF_FAILED;
 }
 
+/* Threads use the rings as they are; a process attaches them. */
+static int enter(struct perf_team *team, struct perf_party *party)
+{
+	const struct perf_options *options = team->stage->options;
+	int rc = 0;
+
+	for (int i = 0; options->processes && i < (options->rtt ? 2 : 1) && rc == 0; i++)
+		rc = perf_ring_attach(&team->rings[i], options, team->names[i], party->why);
+	return rc;
+}
+
 static void run_party(struct perf_team *team, uint32_t nth)
 {
 	struct perf_stage *stage = team->stage;
 	struct perf_party *party = &stage->parties[nth];
 	struct ends ends = { .writes = false };
 	uint32_t state = PERF_FAILED;
+	uint32_t made;
 
-	while (!__atomic_load_n(&stage->made, __ATOMIC_ACQUIRE))
+	while (!(made = __atomic_load_n(&stage->made, __ATOMIC_ACQUIRE)))
 		nap();
-	if (!team->rings[0].ring)
+	if (made == PERF_NEVER)
 		state = PERF_DONE; /* there is nothing to do */
-	else if (cpus_pin(&stage->options->cpus, nth, party->why) == 0 && open_ends(team, party, &ends) == 0)
+	else if (cpus_pin(&stage->options->cpus, nth, party->why) == 0 && enter(team, party) == 0 &&
+		 open_ends(team, party, &ends) == 0)
 		state = perform(team, party, &ends);
 	if (state == PERF_FAILED)
-		close_rings(team); /* nobody waits for what will not come */
+		fail(team, nth);
 	close_ends(&ends);
 	set_state(party, state);
 }
 
-/* ---- All of them ---- */
+/* ---- Threads and processes ---- */
 
 static void *thread_main(void *arg)
 {
@@ -140,18 +165,83 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+/* The first process alone decides about the end, and none outlives it. */
+static _Noreturn void process_main(struct perf_runner *runner, pid_t first)
+{
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != first)
+		_exit(CLI_FAILED);
+	run_party(runner->team, runner->nth);
+	for (int i = 0; i < 2; i++)
+		perf_ring_end(&runner->team->rings[i]);
+	_exit(CLI_OK);
+}
+
+static int start_one(struct perf_team *team)
+{
+	struct perf_runner *runner = &team->runners[team->started];
+	bool processes = team->stage->options->processes;
+	pid_t first = getpid();
+
+	*runner = (struct perf_runner){ .team = team, .nth = team->started };
+	if (processes)
+		runner->pid = fork();
+	else
+		errno = pthread_create(&runner->thread, NULL, thread_main, runner);
+	if (processes && runner->pid == 0)
+		process_main(runner, first);
+	if (processes ? runner->pid < 0 : errno != 0)
+		return cli_fail("cannot start more than %u of %u %s: %s", team->started, team->stage->count,
+				processes ? "processes" : "threads", strerror(errno));
+	team->started++;
+	return CLI_OK;
+}
+
+/* A process that ended before its work did was killed: the others need not wait for it. */
+static void mourn(struct perf_team *team, struct perf_runner *runner, int status)
+{
+	struct perf_party *party = &team->stage->parties[runner->nth];
+
+	if (state_of(party) < PERF_DONE) {
+		snprintf(party->why, sizeof(party->why), "the process %d, a %s, %s %d", (int)runner->pid,
+			 party->reads ? "reader" : "writer",
+			 WIFSIGNALED(status) ? "was killed by signal" : "ended with status",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		fail(team, runner->nth);
+		set_state(party, PERF_FAILED);
+	}
+	runner->pid = 0;
+}
+
+/* See which processes have ended; `flags` of waitpid(): WNOHANG, or 0 to wait for all. */
+static void reap(struct perf_team *team, int flags)
+{
+	int status;
+
+	for (uint32_t i = 0; i < team->started; i++) {
+		struct perf_runner *runner = &team->runners[i];
+
+		if (runner->pid && waitpid(runner->pid, &status, flags) == runner->pid)
+			mourn(team, runner, status);
+	}
+}
+
+/* ---- All of them ---- */
+
 static int make_rings(struct perf_team *team)
 {
 	const struct perf_options *options = team->stage->options;
 	char why[FLUX_WHY_TEXT];
 
-	if ((options->rtt && perf_ring_make(&team->rings[1], options, why) < 0) ||
-	    perf_ring_make(&team->rings[0], options, why) < 0)
-		return cli_fail("%s", why);
+	for (int i = options->rtt; i >= 0; i--)
+		if (perf_ring_make(&team->rings[i], options, team->names[i], why) < 0)
+			return cli_fail("%s", why);
 	return CLI_OK;
 }
 
-/* Whether `count` parties have come at least as far as `state`; *failed if one will not. */
+/* Whether all parties have come at least as far as `state`; *failed if one will not. */
 static bool all_are(struct perf_team *team, uint32_t state, bool *failed)
 {
 	bool all = true;
@@ -172,23 +262,18 @@ int perf_team_start(struct perf_team *team, struct perf_stage *stage)
 
 	memset(team, 0, sizeof(*team));
 	team->stage = stage;
-	while (rc == CLI_OK && team->started < stage->count) {
-		struct perf_runner *runner = &team->runners[team->started];
-
-		*runner = (struct perf_runner){ .team = team, .nth = team->started };
-		if (pthread_create(&runner->thread, NULL, thread_main, runner))
-			rc = cli_fail("the system gives no more threads: %u of %u started", team->started,
-				      stage->count);
-		else
-			team->started++;
-	}
+	for (int i = 0; i < 2; i++)
+		snprintf(team->names[i], PERF_RING_NAME, "fluxperf-%d-%d", (int)getpid(), i);
+	/* First the parties, then the rings: a process must not inherit one. */
+	while (rc == CLI_OK && team->started < stage->count)
+		rc = start_one(team);
 	if (rc == CLI_OK)
 		rc = make_rings(team);
-	if (rc != CLI_OK)
-		perf_ring_end(&team->rings[0]);
-	__atomic_store_n(&stage->made, 1, __ATOMIC_RELEASE);
-	while (rc == CLI_OK && !failed && !all_are(team, PERF_READY, &failed))
+	__atomic_store_n(&stage->made, rc == CLI_OK ? PERF_MADE : PERF_NEVER, __ATOMIC_RELEASE);
+	while (rc == CLI_OK && !failed && !all_are(team, PERF_READY, &failed)) {
 		nap();
+		reap(team, WNOHANG);
+	}
 	return failed ? CLI_FAILED : rc;
 }
 
@@ -201,6 +286,7 @@ bool perf_team_ended(struct perf_team *team)
 {
 	bool failed = false;
 
+	reap(team, WNOHANG);
 	return all_are(team, PERF_DONE, &failed);
 }
 
@@ -210,11 +296,11 @@ int perf_team_end(struct perf_team *team)
 
 	if (!__atomic_load_n(&team->stage->go, __ATOMIC_RELAXED))
 		__atomic_store_n(&team->stage->go, PERF_LEAVE, __ATOMIC_RELEASE);
-	for (uint32_t i = 0; i < team->started; i++)
+	for (uint32_t i = 0; i < team->started && !team->stage->options->processes; i++)
 		pthread_join(team->runners[i].thread, NULL);
-	for (uint32_t i = 0; i < team->started && rc == CLI_OK; i++)
-		if (state_of(&team->stage->parties[i]) == PERF_FAILED)
-			rc = cli_fail("%s", team->stage->parties[i].why);
+	reap(team, 0);
+	if (team->stage->culprit)
+		rc = cli_fail("%s", team->stage->parties[team->stage->culprit - 1].why);
 	for (int i = 0; i < 2; i++)
 		perf_ring_end(&team->rings[i]);
 	return rc;

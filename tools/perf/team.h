@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The parties of a measurement, each in a thread: started, pinned, let go together, and ended. */
+/* The parties of a measurement, each a thread or a process: started, pinned, let go together, and ended. */
 #ifndef FLUX_TOOLS_PERF_TEAM_H
 #define FLUX_TOOLS_PERF_TEAM_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "perf/ring.h"
 #include "perf/stage.h"
@@ -12,11 +13,13 @@
 
 struct perf_team {
 	struct perf_stage *stage;
-	struct perf_ring rings[2]; /* forth, and back in rtt */
+	struct perf_ring rings[2]; /* forth, and back in rtt; each process has its own handles */
+	char names[2][PERF_RING_NAME];
 	struct perf_runner {
 		struct perf_team *team;
 		uint32_t nth;
 		pthread_t thread;
+		pid_t pid; /* between processes; 0: it has ended */
 	} runners[PERF_PARTIES];
 	uint32_t started;
 };
