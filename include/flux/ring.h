@@ -317,7 +317,8 @@ FLUX_API uint64_t flux_ring_reader_lag(const struct flux_ring_reader *reader);
 
 /**
  * The descriptor of a handle opened with FLUX_WAIT_FD. Watch it for reading; when it is readable call
- * the clear form, use the try forms until nothing is left, then arm.
+ * the clear form, use the try forms until nothing is left, then arm. Between processes look again after
+ * 25 ms even if it is not: who would have rung may have died before he did.
  *
  * @return a descriptor owned by the ring; FLUX_ENOTSUP: the handle waits in another way.
  *
