@@ -2,10 +2,13 @@
 /* A ring in a region: laid before anybody sees it, checked when it is met, closed in a forked child. */
 #include <flux/shared_ring.h>
 
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/base/cfg.h"
 #include "core/base/mem.h"
+#include "core/ring/ring.h"
 #include "sys/bells.h"
 #include "sys/region.h"
 
@@ -102,14 +105,34 @@ static int compare(const struct flux_ring *ring, const struct flux_ring_cfg *wan
 	return 0;
 }
 
+/*
+ * Attach by a head that was read by a system call: should somebody cut the file at this moment, an
+ * access to the mapping would be a signal.
+ */
+static int attach(struct flux_ring *ring, const struct flux_region *region, const struct flux_wait_ops *ops)
+{
+	struct flux_ring_head there = { .magic = 0 };
+	ssize_t n;
+
+	if (flux_region_bytes(region) < sizeof(there))
+		return FLUX_EMAGIC;
+	do
+		n = pread(region->fd, &there, sizeof(there), FLUX_REGION_HEADER);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (n < (ssize_t)sizeof(there))
+		return FLUX_ETRUNCATED;
+	return flux_ring_attach_by(ring, flux_region_data(region), flux_region_bytes(region), &there, ops);
+}
+
 /* Use what lies in the region. */
 static int enter(struct flux_shared_ring *shared, const struct flux_ring_cfg *want, char *why)
 {
 	struct flux_region_info info = { .size = sizeof(info) };
 	struct flux_region *region = shared->region;
 	struct flux_ring *ring = &shared->ring;
-	int rc = flux_ring_attach(ring, flux_region_data(region), flux_region_bytes(region),
-				  flux_bells_ops(&shared->bells, region, ring));
+	int rc = attach(ring, region, flux_bells_ops(&shared->bells, region, ring));
 
 	if (rc < 0) {
 		snprintf(why, FLUX_WHY_TEXT, "what lies in the region is no ring of ours: %s", flux_strerror(rc));

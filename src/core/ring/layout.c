@@ -155,33 +155,41 @@ int flux_ring_init(struct flux_ring *ring, void *block, uint64_t bytes, const st
 	return 0;
 }
 
+int flux_ring_attach_by(struct flux_ring *ring, void *block, uint64_t bytes,
+			const struct flux_ring_head *there, const struct flux_wait_ops *wait)
+{
+	struct flux_ring_head want;
+
+	if (there->magic != FLUX_RING_MAGIC)
+		return there->magic == __builtin_bswap64(FLUX_RING_MAGIC) ? FLUX_EBYTEORDER : FLUX_EMAGIC;
+	if (there->order != FLUX_RING_ORDER)
+		return FLUX_EBYTEORDER;
+	if (there->layout != FLUX_RING_LAYOUT || there->line != FLUX_RING_LINE)
+		return FLUX_ELAYOUT;
+	if (check(there->flags & ~FLUX_RING_MULTI, there->capacity, there->slot, there->readers, there->writers) < 0)
+		return FLUX_ESIZE;
+	place(&want, there->flags & ~FLUX_RING_MULTI, there->capacity, there->slot, there->readers, there->writers);
+	want.magic = FLUX_RING_MAGIC;
+	if (memcmp(&want, there, offsetof(struct flux_ring_head, line0_)) || there->bytes > bytes)
+		return FLUX_ESIZE;
+	view(ring, block, there, wait);
+	return 0;
+}
+
 int flux_ring_attach(struct flux_ring *ring, void *block, uint64_t bytes, const struct flux_wait_ops *wait)
 {
-	struct flux_ring_head there, want;
+	struct flux_ring_head there;
 
 	if (!ring || !aligned(block) || bytes < sizeof(there))
 		return FLUX_EINVAL;
-	/* A5: pairs with R5. */
-	if (__atomic_load_n(&((struct flux_ring_head *)block)->magic, __ATOMIC_ACQUIRE) !=
-	    FLUX_RING_MAGIC) {
-		uint64_t swapped = __builtin_bswap64(FLUX_RING_MAGIC);
-
-		return memcmp(block, &swapped, sizeof(swapped)) ? FLUX_EMAGIC : FLUX_EBYTEORDER;
-	}
-	/* What was written once is copied once, then checked: a later change misleads nobody. */
-	memcpy(&there, block, offsetof(struct flux_ring_head, line0_));
-	if (there.order != FLUX_RING_ORDER)
-		return FLUX_EBYTEORDER;
-	if (there.layout != FLUX_RING_LAYOUT || there.line != FLUX_RING_LINE)
-		return FLUX_ELAYOUT;
-	if (check(there.flags & ~FLUX_RING_MULTI, there.capacity, there.slot, there.readers, there.writers) < 0)
-		return FLUX_ESIZE;
-	place(&want, there.flags & ~FLUX_RING_MULTI, there.capacity, there.slot, there.readers, there.writers);
-	want.magic = FLUX_RING_MAGIC;
-	if (memcmp(&want, &there, offsetof(struct flux_ring_head, line0_)) || there.bytes > bytes)
-		return FLUX_ESIZE;
-	view(ring, block, &there, wait);
-	return 0;
+	/*
+	 * What was written once is copied once, then checked: a later change misleads nobody. A5: the magic
+	 * before the rest; pairs with R5.
+	 */
+	there.magic = __atomic_load_n(&((struct flux_ring_head *)block)->magic, __ATOMIC_ACQUIRE);
+	memcpy((uint8_t *)&there + sizeof(there.magic), (uint8_t *)block + sizeof(there.magic),
+	       offsetof(struct flux_ring_head, line0_) - sizeof(there.magic));
+	return flux_ring_attach_by(ring, block, bytes, &there, wait);
 }
 
 void flux_ring_set_peers(struct flux_ring *ring, const struct flux_ring_peers *peers)

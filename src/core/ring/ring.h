@@ -114,6 +114,10 @@ static inline void flux_ring_raise(uint64_t *word, uint64_t value, int order)
 /* Copy a configuration of the caller over the defaults in `known`: 0, or FLUX_E2BIG, FLUX_EINVAL. */
 int flux_ring_cfg_read(void *known, uint32_t known_bytes, const void *cfg);
 
+/* layout.c: attach a ring whose head was copied to `there`; only what is written once is looked at. */
+int flux_ring_attach_by(struct flux_ring *ring, void *block, uint64_t bytes,
+			const struct flux_ring_head *there, const struct flux_wait_ops *wait);
+
 /* room.c: what readers hold. */
 
 /* The lowest gate, FLUX_RING_OPEN if no reader holds anything; *place is whose, if not NULL. */
