@@ -46,10 +46,14 @@ struct op {
 };
 
 static uint64_t seed = 1;
-static uint64_t every; /* step at each k that it divides; 0: about SOME of them */
+static uint64_t every; /* step at each k that it divides; 0: about some() of them */
 static char why[FLUX_WHY_TEXT];
 
-#define SOME 40u
+/* A sanitizer multiplies the instructions, and what a fork costs. */
+static uint64_t some(void)
+{
+	return child_instrumented() ? 6 : 40;
+}
 
 static uint64_t rnd(void)
 {
@@ -403,7 +407,7 @@ static int kill_at_each(int number, const struct op *op)
 		return 0;
 	}
 	wrong = go_on(&me, op, true);
-	stride = every ? every : n / SOME + 1;
+	stride = every ? every : n / some() + 1;
 	for (at = rnd() % stride; !wrong && at <= n; at += stride) {
 		pid_t pid = start(op);
 		int rc = pid > 0 ? step(pid, at) : -1;
@@ -431,7 +435,7 @@ static int kill_two(int number, const struct op *op, const struct op *other)
 	n = length(op);
 	m = length(other);
 	wrong = n && m ? go_on(&me, op, false) : NULL;
-	for (uint32_t i = 0; n && m && !wrong && i < (every ? 20 : 1) * SOME; i++) {
+	for (uint32_t i = 0; n && m && !wrong && i < (every ? 20 : 1) * some(); i++) {
 		pid_t first = start(op), second;
 		int rc;
 
