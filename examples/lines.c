@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lines through shared memory, between any number of processes: "lines read NAME" prints what others
- * send, "lines write NAME" sends its input, a line a record. Kill any of them at any time.
+ * send, "lines write NAME" sends its input, a line a record. Kill any of them at any time. What is
+ * written while nobody reads is kept, once there is a file.
  */
 #include <stdio.h>
 #include <string.h>
