@@ -43,6 +43,7 @@ static void make(uint32_t flags, uint32_t writers)
 	bytes = flux_ring_bytes(&cfg);
 	free(block);
 	block = aligned_alloc(FLUX_RING_LINE, bytes);
+	memset(block, 0, bytes);
 	assert_int_equal(flux_ring_init(&views[0], block, bytes, &cfg), 0);
 	for (uint32_t i = 0; i < VIEWS; i++) {
 		dead[i + 1] = false;

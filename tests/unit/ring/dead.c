@@ -68,6 +68,7 @@ static void make(uint32_t flags, uint32_t writers)
 	cfg.wait = &clock_only;
 	bytes = flux_ring_bytes(&cfg);
 	block = aligned_alloc(FLUX_RING_LINE, bytes);
+	memset(block, 0, bytes);
 	assert_int_equal(flux_ring_init(&ring, block, bytes, &cfg), 0);
 	now = FLUX_S(1);
 	for (uint32_t i = 0; i < VIEWS; i++) {

@@ -196,6 +196,7 @@ static void attack(uint32_t flags, uint32_t writers)
 	cfg.writers = writers;
 	bytes = flux_ring_bytes(&cfg);
 	block = aligned_alloc(FLUX_RING_LINE, bytes);
+	memset(block, 0, bytes);
 	fresh = malloc(bytes);
 	assert_int_equal(flux_ring_init(&ours, block, bytes, &cfg), 0);
 	flux_ring_set_peers(&ours, &peers);
