@@ -156,6 +156,7 @@ struct flux_ring_peers {
  * @param peers  borrowed until flux_ring_fini().
  *
  * Thread: setup, before the first handle.
+ * Cost:   none.
  */
 FLUX_API void flux_ring_set_peers(struct flux_ring *ring, const struct flux_ring_peers *peers);
 
@@ -336,13 +337,25 @@ FLUX_API void flux_ring_writer_clear(struct flux_ring_writer *writer);
 /**
  * Ask for the descriptor to be rung at the next publish (release, for readers after others).
  *
- * @return 0: armed, go to sleep; 1: there is something to read already; FLUX_ECLOSED: and nothing is
- *         left; FLUX_ENOTSUP.
+ * @return 0: armed, go to sleep; 1: there is something to read already; FLUX_ENOTSUP: the handle waits in
+ *         another way; or an error of flux_ring_peek() or flux_ring_record_read(): FLUX_ECLOSED when
+ *         nothing is left, FLUX_EBUSY on a shared ring of records while one is held.
  *
- * Cost: one fence, no system call.
+ * Thread: owner of the handle.
+ * Cost:   one fence, no system call.
  */
 FLUX_API FLUX_MUST_CHECK int flux_ring_reader_arm(struct flux_ring_reader *reader);
-/** Ask to be rung at the next release; 1: there is room for `n` already. */
+/**
+ * Ask for the descriptor to be rung at the next release.
+ *
+ * @param n  slots, 1 to the capacity.
+ *
+ * @return 0: armed, go to sleep; 1: there is room for `n` already; FLUX_ECLOSED; FLUX_EINVAL: `n`;
+ *         FLUX_ENOTSUP: the handle waits in another way.
+ *
+ * Thread: owner of the handle.
+ * Cost:   one fence, no system call.
+ */
 FLUX_API FLUX_MUST_CHECK int flux_ring_writer_arm(struct flux_ring_writer *writer, uint32_t n);
 
 /* ---- Looking at it ---- */
@@ -401,6 +414,7 @@ enum flux_ring_what {
  * @return 1; 0: no more now.
  *
  * Thread: any.
+ * Cost:   a copy of 64 bytes.
  */
 FLUX_API int flux_ring_note_next(const struct flux_ring *ring, uint64_t *cursor, struct flux_ring_note *note);
 

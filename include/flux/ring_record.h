@@ -185,6 +185,7 @@ static inline FLUX_MUST_CHECK int flux_ring_record_claim_wait(struct flux_ring_w
  *         FLUX_EBADMSG  it does not have its checksum: flux_ring_skip() passes it;
  *         FLUX_EPROTO   no record can lie here: somebody wrote over the ring;
  *         FLUX_EBUSY    shared ring: release the last one first;
+ *         FLUX_EEVICTED as flux_ring_peek();
  *         FLUX_EINVAL   not a ring of records.
  *
  * Thread: consumer.
@@ -237,7 +238,7 @@ static inline FLUX_MUST_CHECK int flux_ring_record_read(struct flux_ring_reader 
 /**
  * Release all records that were read.
  *
- * @return 0.
+ * @return 0; FLUX_EEVICTED as flux_ring_release().
  *
  * Thread: consumer.
  * Cost:   one store; a fence if FLUX_RING_WRITERS_SLEEP, and a system call if one of them does.

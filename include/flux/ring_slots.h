@@ -128,7 +128,8 @@ static inline int flux_ring_publish_many_(struct flux_ring_writer *writer, uint3
  *         FLUX_EBUSY   several producers: the last claim of this writer is not finished.
  *
  * Thread: producer.
- * Cost:   lock-free; no system call, no allocation.
+ * Cost:   lock-free; no allocation; no system call, but on a full ring between processes, where at most
+ *         every 10 ms one looks for the dead.
  */
 static inline FLUX_MUST_CHECK int flux_ring_claim(struct flux_ring_writer *writer, uint32_t n,
 						  struct flux_ring_span *span)
@@ -272,10 +273,13 @@ static inline int flux_ring_look_(struct flux_ring_reader *reader)
  * @return how many; 0 if there is nothing to read now; or
  *         FLUX_ECLOSED  the ring was closed and all was read;
  *         FLUX_EBADMSG  the next item does not have its checksum: flux_ring_skip() passes it;
+ *         FLUX_EEVICTED it held a writer for longer than `evict_after`: leave and join again;
+ *         FLUX_EPROTO   more is published than the ring can hold: somebody wrote over it;
  *         FLUX_ENOTSUP  a lossy reader, which cannot read in place: see flux_ring_copy().
  *
  * Thread: consumer.
- * Cost:   lock-free; no system call, no allocation.
+ * Cost:   lock-free; no allocation; no system call, but between processes, where at most every 10 ms one
+ *         looks for the dead if an open claim is in the way.
  */
 static inline FLUX_MUST_CHECK int flux_ring_peek(struct flux_ring_reader *reader, uint32_t n,
 						 struct flux_ring_span *span)
@@ -316,7 +320,8 @@ static inline FLUX_MUST_CHECK void *flux_ring_peek_one(struct flux_ring_reader *
 /**
  * Release the `n` oldest items; any part of what was peeked, as early as wanted.
  *
- * @return 0; FLUX_EINVAL: more than was shown.
+ * @return 0; FLUX_EINVAL: more than was shown; FLUX_EEVICTED: of a reader with `evict_after`: what it read
+ *         since its last good release may have been overwritten meanwhile.
  *
  * Thread: consumer.
  * Cost:   one store; a fence if FLUX_RING_WRITERS_SLEEP, and a system call if one of them does.

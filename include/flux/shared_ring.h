@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rings in shared memory: a ring laid into a region, which other processes attach by name or receive
- * over a socket. Whoever dies, at whatever instruction, leaves a ring that the others go on using.
+ * over a socket. Whoever dies, at whatever instruction, leaves a ring that the others go on using. After
+ * fork() the child's handles are a private copy, in which the ring is closed: a child that takes part
+ * opens the ring itself.
  */
 #ifndef FLUX_SHARED_RING_H
 #define FLUX_SHARED_RING_H
@@ -39,11 +41,30 @@ FLUX_API FLUX_MUST_CHECK int flux_shared_ring_open(struct flux_shared_ring **sha
 						   const struct flux_region_cfg *region,
 						   const struct flux_ring_cfg *ring, char *why);
 
-/** Receive a memfd with a ring in it; as flux_region_receive() and flux_shared_ring_open(). */
+/**
+ * Receive a memfd with a ring in it, that flux_region_send() sent.
+ *
+ * @param shared  [out] set only on success; ends with flux_shared_ring_close().
+ * @param socket  connected; not closed.
+ * @param region  copied; as flux_region_receive() wants it.
+ * @param why     [out] NULL, or FLUX_WHY_TEXT bytes.
+ *
+ * @return 0; a code of flux_region_receive() or flux_ring_attach().
+ *
+ * Thread: setup.
+ * Cost:   system calls; blocks if the socket does.
+ */
 FLUX_API FLUX_MUST_CHECK int flux_shared_ring_receive(struct flux_shared_ring **shared, int socket,
 						      const struct flux_region_cfg *region, char *why);
 
-/** Leave: the handles end first, and then the process is to the others as if dead. NULL is allowed. */
+/**
+ * Leave: the handles end first, for then the process is to the others as if dead.
+ *
+ * @param shared  NULL is allowed. Not to be used after the call, nor its ring and region.
+ *
+ * Thread: setup; no other thread uses the ring.
+ * Cost:   as flux_region_close().
+ */
 FLUX_API void flux_shared_ring_close(struct flux_shared_ring *shared);
 
 /** The ring, for flux_ring_writer_open(), flux_ring_reader_join() and the rest; lent. Thread: any. */
