@@ -95,8 +95,7 @@ static void bell_clear(void *ctx, int fd)
 	drain(fd);
 }
 
-const struct flux_wait_ops *flux_bells_ops(struct flux_bells *bells, struct flux_region *region,
-					   const struct flux_ring *ring)
+const struct flux_wait_ops *flux_bells_ops(struct flux_bells *bells, struct flux_region *region)
 {
 	bells->ops = flux_wait_linux;
 	bells->ops.fd_open = bell_open;
@@ -104,7 +103,6 @@ const struct flux_wait_ops *flux_bells_ops(struct flux_bells *bells, struct flux
 	bells->ops.fd_clear = bell_clear;
 	bells->ops.ctx = bells;
 	bells->region = region;
-	bells->ring = ring;
 	return &bells->ops;
 }
 

@@ -10,12 +10,10 @@ struct flux_region;
 struct flux_bells {
 	struct flux_wait_ops ops; /* those of Linux, but for the descriptors */
 	struct flux_region *region;
-	const struct flux_ring *ring;
 };
 
 /* How a ring in `region` waits; lives as long as `bells`. */
-const struct flux_wait_ops *flux_bells_ops(struct flux_bells *bells, struct flux_region *region,
-					   const struct flux_ring *ring);
+const struct flux_wait_ops *flux_bells_ops(struct flux_bells *bells, struct flux_region *region);
 /* The names go with the region's own. */
 void flux_bells_end(struct flux_bells *bells);
 

@@ -132,7 +132,7 @@ static int enter(struct flux_shared_ring *shared, const struct flux_ring_cfg *wa
 	struct flux_region_info info = { .size = sizeof(info) };
 	struct flux_region *region = shared->region;
 	struct flux_ring *ring = &shared->ring;
-	int rc = attach(ring, region, flux_bells_ops(&shared->bells, region, ring));
+	int rc = attach(ring, region, flux_bells_ops(&shared->bells, region));
 
 	if (rc < 0) {
 		snprintf(why, FLUX_WHY_TEXT, "what lies in the region is no ring of ours: %s", flux_strerror(rc));

@@ -31,15 +31,6 @@ void flux_ring_check_tell(struct check *c, uint32_t what, uint64_t seq)
 	tell(c, what, 0, UINT32_MAX, seq);
 }
 
-bool flux_ring_check_dead(const struct flux_ring *ring, uint64_t holder)
-{
-	uint32_t member = flux_ring_holder_member(holder);
-
-	if (!ring->peers || flux_ring_holder_state(holder) == SEAT_FREE || !member || member == ring->peers->self)
-		return false;
-	return ring->peers->alive(ring->peers->ctx, member) == 0;
-}
-
 uint64_t flux_ring_check_tail(const struct flux_ring *ring)
 {
 	uint64_t at, last;
@@ -122,7 +113,7 @@ static void check_place(struct check *c, uint32_t is_writer, uint32_t place, uin
 
 	if (state > SEAT_CLEARING || (is_writer && state == SEAT_EVICTED))
 		tell(c, FLUX_RING_FAULT_STATE, is_writer, place, holder);
-	if (flux_ring_check_dead(ring, holder))
+	if (flux_ring_is_dead(ring, holder))
 		tell(c, FLUX_RING_FAULT_DEAD, is_writer, place, holder);
 	if (state != SEAT_FREE && ring->peers && flux_ring_is(ring, FLUX_RING_PROCESSES) &&
 	    !flux_ring_holder_member(holder))
@@ -141,7 +132,7 @@ static void check_gate(struct check *c, uint32_t place, uint64_t holder, uint64_
 		return;
 	if (gate == FLUX_RING_OPEN) {
 		/* One that leaves opens it first; a shared one that has nothing has it open. */
-		if (c->still && !share && !flux_ring_check_dead(ring, holder))
+		if (c->still && !share && !flux_ring_is_dead(ring, holder))
 			tell(c, FLUX_RING_FAULT_GATE, 0, place, gate);
 	} else if (gate > end) {
 		tell(c, FLUX_RING_FAULT_GATE, 0, place, gate);
@@ -164,7 +155,7 @@ static void check_reader(struct check *c, uint32_t place, uint64_t tail)
 	check_place(c, 0, place, holder);
 	/* It is out before its place is free, and in behind the taking, so with both it is nobody's. */
 	if ((in && state == SEAT_FREE && load(&seat->holder) == holder) ||
-	    (c->still && state == SEAT_USED && in != holds && !flux_ring_check_dead(ring, holder)))
+	    (c->still && state == SEAT_USED && in != holds && !flux_ring_is_dead(ring, holder)))
 		tell(c, FLUX_RING_FAULT_IN, 0, place, in);
 	if (in && holds)
 		check_gate(c, place, holder, tail);
@@ -318,7 +309,7 @@ int flux_ring_get_party(const struct flux_ring *ring, int is_writer, uint32_t pl
 	party->state = flux_ring_holder_state(holder);
 	party->id = flux_ring_id(place, holder);
 	party->member = flux_ring_holder_member(holder);
-	party->dead = flux_ring_check_dead(ring, holder);
+	party->dead = flux_ring_is_dead(ring, holder);
 	party->flags = __atomic_load_n(&seat->flags, __ATOMIC_RELAXED);
 	party->gate = load(&seat->gate);
 	party->after = load(&seat->after);

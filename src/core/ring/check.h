@@ -20,8 +20,6 @@ static inline uint64_t flux_ring_check_load(const uint64_t *word)
 
 /* Tell a finding about a position. */
 void flux_ring_check_tell(struct check *c, uint32_t what, uint64_t seq);
-/* Whether the holder of a place is known to be dead. */
-bool flux_ring_check_dead(const struct flux_ring *ring, uint64_t holder);
 /* Where what was claimed (several producers) or published (one) ends. */
 uint64_t flux_ring_check_tail(const struct flux_ring *ring);
 /* The lowest sequence that is kept for readers. */

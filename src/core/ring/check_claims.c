@@ -107,7 +107,7 @@ static void notes_at(const struct flux_ring *ring, uint64_t seq, uint64_t tail, 
 			known->next = at;
 		if (!count || at != seq || state == SEAT_FREE)
 			continue;
-		if (state == SEAT_CLEARING || flux_ring_check_dead(ring, holder))
+		if (state == SEAT_CLEARING || flux_ring_is_dead(ring, holder))
 			known->dead[known->n_dead++] = count;
 		else
 			known->open = true;

@@ -57,14 +57,12 @@ static bool fits(const struct flux_ring *ring, uint64_t at, uint64_t n)
 	return n && n <= ring->capacity && n <= claimed(ring) - at;
 }
 
+/* Dead, or of somebody dead whom another one is cleaning up after. */
 static bool is_dead(const struct flux_ring *ring, uint32_t place)
 {
 	uint64_t holder = __atomic_load_n(&ring->writers[place].holder, __ATOMIC_ACQUIRE);
-	uint32_t member = flux_ring_holder_member(holder);
 
-	if (flux_ring_holder_state(holder) == SEAT_CLEARING)
-		return true;
-	return member && member != ring->peers->self && ring->peers->alive(ring->peers->ctx, member) == 0;
+	return flux_ring_holder_state(holder) == SEAT_CLEARING || flux_ring_is_dead(ring, holder);
 }
 
 /*

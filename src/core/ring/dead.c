@@ -9,11 +9,11 @@
 /* Not more often: asking costs a system call for each party. */
 #define MIND_NS FLUX_MS(10)
 
-static bool is_dead(const struct flux_ring *ring, uint64_t holder)
+bool flux_ring_is_dead(const struct flux_ring *ring, uint64_t holder)
 {
 	uint32_t member = flux_ring_holder_member(holder);
 
-	if (flux_ring_holder_state(holder) == SEAT_FREE || !member || member == ring->peers->self)
+	if (!ring->peers || flux_ring_holder_state(holder) == SEAT_FREE || !member || member == ring->peers->self)
 		return false;
 	return ring->peers->alive(ring->peers->ctx, member) == 0;
 }
@@ -40,7 +40,7 @@ static bool bury_writer(struct flux_ring *ring, uint32_t place)
 	uint64_t holder = __atomic_load_n(&seat->holder, __ATOMIC_ACQUIRE);
 	uint64_t skipped = 0;
 
-	if (!is_dead(ring, holder))
+	if (!flux_ring_is_dead(ring, holder))
 		return false;
 	if (flux_ring_is(ring, FLUX_RING_MULTI) && !flux_ring_settle(ring, place, &skipped))
 		return false;
@@ -72,7 +72,7 @@ static bool bury_reader(struct flux_ring *ring, uint32_t place)
 	uint64_t gate, lost;
 	bool last;
 
-	if (!is_dead(ring, holder) || !seize(ring, seat, holder))
+	if (!flux_ring_is_dead(ring, holder) || !seize(ring, seat, holder))
 		return false;
 	gate = __atomic_load_n(&seat->gate, __ATOMIC_ACQUIRE);
 	lost = taken_by(ring, seat);

@@ -194,6 +194,9 @@ bool flux_ring_gate_open(struct flux_ring *ring, uint32_t place);
 
 /* dead.c: cleaning up after parties that died. */
 
+/* Whether the holder of a place is known to be dead. */
+bool flux_ring_is_dead(const struct flux_ring *ring, uint64_t holder);
+
 /* Nothing to read, or no room: look for a cause now and then. True if something changed: look again. */
 bool flux_ring_mind(struct flux_ring *ring);
 /*
