@@ -5,6 +5,22 @@
 . "${srcdir:?}/tests/build/tap.sh"
 . "$srcdir/tests/process/tools.sh"
 
+# wait_until COMMAND...: until it succeeds, for a while.
+wait_until()
+{
+	tries=0
+	until "$@" || [ $tries -ge 100 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+}
+
+# lines N NAME: NAME has printed that many.
+lines()
+{
+	[ "$(grep -c . "$tmp/$2.out")" = "$1" ]
+}
+
 # A port that was free a moment ago is good enough.
 start port $fluxcat -l 127.0.0.1:0
 listening port
@@ -23,28 +39,16 @@ start lines examples/lines read "$ring"
 reader=$pid
 printf 'one\ntwo\n' >"$tmp/in"
 # One who finds a ring in which nobody lives any more makes a new one: the reader comes first.
-tries=0
-until [ -e "$ring" ] || [ $tries -ge 100 ]; do
-	tries=$((tries + 1))
-	sleep 0.1
-done
+wait_until test -e "$ring"
 examples/lines write "$ring" <"$tmp/in" || complain "the writer failed"
-tries=0
-until [ "$(grep -c . "$tmp/lines.out")" = 2 ] || [ $tries -ge 100 ]; do
-	tries=$((tries + 1))
-	sleep 0.1
-done
+wait_until lines 2 lines
 cmp -s "$tmp/in" "$tmp/lines.out" || complain "read: $(cat "$tmp/lines.out")"
 kill -9 "$reader"
 await "$reader"
 start again examples/lines read "$ring"
 reader=$pid
 examples/lines write "$ring" <"$tmp/in" || complain "the second writer failed"
-tries=0
-until [ "$(grep -c . "$tmp/again.out")" = 2 ] || [ $tries -ge 100 ]; do
-	tries=$((tries + 1))
-	sleep 0.1
-done
+wait_until lines 2 again
 cmp -s "$tmp/in" "$tmp/again.out" || complain "read: $(cat "$tmp/again.out")"
 kill -9 "$reader"
 await "$reader"
@@ -54,11 +58,7 @@ finish "lines through shared memory"
 
 start service examples/service 127.0.0.1:0 127.0.0.1:0
 service=$pid
-tries=0
-until [ -s "$tmp/service.out" ] || [ $tries -ge 100 ]; do
-	tries=$((tries + 1))
-	sleep 0.1
-done
+wait_until test -s "$tmp/service.out"
 read -r url _ <"$tmp/service.out"
 port=${url##*:}
 for page in / /stats /healthz; do
