@@ -106,12 +106,20 @@ static uint64_t ready(struct flux_ring_reader *reader, uint64_t n)
 	return bound;
 }
 
+/* Where a reader goes on. A shared one holds one record at most, and has it from `next` on. */
+static uint64_t front(const struct flux_ring_reader *reader)
+{
+	uint32_t kind = reader->ring->flags & (FLUX_RING_RECORDS | FLUX_RING_SHARE);
+
+	return kind == FLUX_RING_RECORDS ? reader->read : reader->next;
+}
+
 /* Renew reader->limit: how many may be read; 0; or FLUX_EPROTO for what no writer can have published. */
 static int look(struct flux_ring_reader *reader, uint64_t n)
 {
 	const struct flux_ring *ring = reader->ring;
 	uint64_t end = ready(reader, n);
-	uint64_t from = flux_ring_is(ring, FLUX_RING_RECORDS) ? reader->read : reader->next;
+	uint64_t from = front(reader);
 
 	if (end <= from)
 		return 0;
@@ -132,7 +140,6 @@ int flux_ring_refresh(struct flux_ring_reader *reader, uint64_t n)
 {
 	struct flux_ring *ring = reader->ring;
 	bool closed = flux_ring_is_closed(ring); /* before the look at the cursor */
-	uint64_t from;
 	int rc;
 
 	if (reader->flags & READER_EVICTABLE && flux_ring_is_evicted(reader))
@@ -142,9 +149,8 @@ int flux_ring_refresh(struct flux_ring_reader *reader, uint64_t n)
 		rc = look(reader, n ? n : 1);
 	if (rc != 0 || !closed)
 		return rc;
-	from = flux_ring_is(ring, FLUX_RING_RECORDS) ? reader->read : reader->next;
 	/* A reader after others goes on until they have passed on everything. */
-	return reader->after && from < tail(ring) ? 0 : FLUX_ECLOSED;
+	return reader->after && front(reader) < tail(ring) ? 0 : FLUX_ECLOSED;
 }
 
 int flux_ring_peek_slow_(struct flux_ring_reader *reader, uint32_t n)

@@ -347,6 +347,14 @@ static void dead_claim_records(void **state)
 			assert_int_equal(read_record(&r[0]), i);
 			assert_int_equal(flux_ring_record_release(&r[0]), 0);
 		}
+		/* Behind a dead claim there may be nothing yet. */
+		assert_int_equal(flux_ring_writer_open(&w[2], &views[2], NULL), 0);
+		assert_int_equal(flux_ring_record_claim(&w[2], 20, &record), 0);
+		die(2);
+		assert_int_equal(read_record(&r[0]), UINT64_MAX);
+		assert_int_equal(aborted(), 2);
+		write_record(&w[1], 99);
+		assert_int_equal(read_record(&r[0]), 99);
 		unmake(NULL);
 	}
 }
