@@ -87,7 +87,8 @@ static inline int flux_ring_claim_many_(struct flux_ring_writer *writer, uint32_
 	/* More room than slots cannot be, whatever stands there. */
 	if (writer->end != writer->next || n > room || room - 1 > writer->mask)
 		return 0;
-	__atomic_store_n(&writer->place->gate, at, __ATOMIC_RELAXED);
+	/* R16, as in multi.c. */
+	__atomic_store_n(&writer->place->gate, at, __ATOMIC_RELEASE);
 	__atomic_store_n(&writer->place->count, n, __ATOMIC_RELAXED);
 	/* R10: the intent before the claim; pairs with A10 in info.c and claims.c. */
 	if (!__atomic_compare_exchange_n(claimed, &at, at + n, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {

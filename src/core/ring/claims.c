@@ -20,7 +20,8 @@ static struct intent intent_of(const struct flux_ring *ring, uint32_t place)
 
 	/* A10: pairs with R10, and with the release of zero: then the word is there. */
 	intent.n = __atomic_load_n(&seat->count, __ATOMIC_ACQUIRE);
-	intent.at = __atomic_load_n(&seat->gate, __ATOMIC_RELAXED);
+	/* A16: who has gone on to another place is known to have told the word; pairs with R16. */
+	intent.at = __atomic_load_n(&seat->gate, __ATOMIC_ACQUIRE);
 	return intent;
 }
 

@@ -40,7 +40,8 @@ int flux_ring_multi_claim(struct flux_ring_writer *writer, uint64_t least, uint6
 			}
 		}
 		n = at + n > writer->room ? writer->room - at : n;
-		__atomic_store_n(&seat->gate, at, __ATOMIC_RELAXED);
+		/* R16: the word of the last claim before the place of the next; pairs with A16 in claims.c. */
+		__atomic_store_n(&seat->gate, at, __ATOMIC_RELEASE);
 		__atomic_store_n(&seat->count, n, __ATOMIC_RELAXED);
 		/* R10: the intent before the claim; pairs with A10 in info.c. */
 		if (__atomic_compare_exchange_n(claimed, &at, at + n, true, __ATOMIC_RELEASE,
