@@ -135,7 +135,7 @@ void perf_report_json(const struct perf_options *options, const struct perf_resu
 	       ",\"disordered\":%" PRIu64 ",",
 	       result->written, result->check.received, result->lost, result->check.damaged,
 	       result->check.disordered);
-	printf("\"seconds\":%.6f,\"msgs_per_s\":%.0f,\"bytes_per_s\":%.0f,\"cpu_ns_per_msg\":%.2f,",
+	printf("\"seconds\":%.9f,\"msgs_per_s\":%.0f,\"bytes_per_s\":%.0f,\"cpu_ns_per_msg\":%.2f,",
 	       result->seconds, result->msgs_per_s, result->bytes_per_s, result->cpu_ns_per_msg);
 	printf("\"samples\":%" PRIu64 ",", result->hist.count);
 	for (size_t i = 0; i < SHARES; i++)
