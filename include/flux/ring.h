@@ -82,11 +82,18 @@ struct flux_ring_cfg {
 	uint32_t readers;                 /**< most readers at a time, 1 to FLUX_RING_SEATS */
 	uint32_t writers;                 /**< 1: a single producer; 2 to FLUX_RING_SEATS: that many at a time */
 	const struct flux_wait_ops *wait; /**< borrowed; NULL: handles can only spin, without deadline */
+	/**
+	 * 0, or a power of two from `capacity` to 2^30: flux_ring_resize() may give the ring up to so many
+	 * slots. For rings of flux_ring_create() that one producer writes and every reader sees whole,
+	 * without sums; each look of a reader for more then takes a call.
+	 */
+	uint32_t most;
+	uint32_t reserved; /**< 0 */
 };
 
-#define FLUX_RING_CFG_INIT                                                        \
-	{                                                                         \
-		sizeof(struct flux_ring_cfg), 0, 1024, 64, 4, 1, &flux_wait_linux \
+#define FLUX_RING_CFG_INIT                                                              \
+	{                                                                               \
+		sizeof(struct flux_ring_cfg), 0, 1024, 64, 4, 1, &flux_wait_linux, 0, 0 \
 	}
 
 /**
@@ -108,7 +115,8 @@ FLUX_API uint64_t flux_ring_bytes(const struct flux_ring_cfg *cfg);
  *
  * @return 0; or
  *         FLUX_EINVAL    a member of `cfg` is out of range, or `block` is not aligned or too small;
- *         FLUX_ENOTSUP   FLUX_RING_LOSSY together with records, sharing or several writers;
+ *         FLUX_ENOTSUP   FLUX_RING_LOSSY together with records, sharing or several writers; or `most`,
+ *                        which takes flux_ring_create(), with any of these, sums or processes;
  *         FLUX_E2BIG     `cfg` is of a newer library and asks for what this one lacks.
  *
  * Thread: setup.
@@ -184,7 +192,7 @@ FLUX_API void flux_ring_fini(struct flux_ring *ring);
  * @return 0; FLUX_ENOMEM; or as flux_ring_init().
  *
  * Thread: setup.
- * Cost:   two allocations; writes all of the block but the slots.
+ * Cost:   two allocations, three with `most`; writes all of the block but the slots.
  */
 FLUX_API FLUX_MUST_CHECK int flux_ring_create(struct flux_ring **ring, const struct flux_ring_cfg *cfg,
 					      const struct flux_mem *mem);
@@ -240,6 +248,26 @@ FLUX_API FLUX_MUST_CHECK int flux_ring_writer_open(struct flux_ring_writer *writ
 /** An open claim is aborted. Thread: producer. */
 FLUX_API void flux_ring_writer_close(struct flux_ring_writer *writer);
 
+/**
+ * Go on in a larger or smaller region of slots, from the next one on: to grow where there is no room, to
+ * shrink when idle. Nothing is copied, lost or reordered: readers drain the old region and follow. What
+ * lies in the old one does not count against the new one's room. The old one is freed when the last
+ * reader has followed and the writer looks for room, or calls this again, of whatever capacity.
+ *
+ * @param capacity  slots: a power of two, 2 to `most`; the one it has already: nothing but to free.
+ *
+ * @return 0: the ring has that capacity, and only one region if it had it before; or, nothing changed,
+ *         FLUX_EAGAIN   readers still hold the region before the present one: try again later;
+ *         FLUX_EBUSY    a claim is open: publish or abort it;
+ *         FLUX_EINVAL   `capacity` is out of range;
+ *         FLUX_ENOTSUP  the ring was made without `most`;
+ *         FLUX_ENOMEM   by the allocator of flux_ring_create(), which is called in this thread.
+ *
+ * Thread: producer.
+ * Cost:   an allocation (growing back to the first capacity: none), a fence, a free.
+ */
+FLUX_API FLUX_MUST_CHECK int flux_ring_resize(struct flux_ring_writer *writer, uint32_t capacity);
+
 /** flux_ring_reader_cfg.start. */
 enum flux_ring_start {
 	FLUX_RING_NOW = 0,   /**< what is claimed after the call */
@@ -290,7 +318,8 @@ struct flux_ring_reader_cfg {
  *         FLUX_ECLOSED  a reader named in `after` is gone;
  *         FLUX_EPERM    the block is read-only, and only lossy readers need no place in it;
  *         FLUX_ENOTSUP  this way of waiting was not prepared for, or the ring is of a kind that cannot
- *                       do it: `after` with sharing, or without any reader that holds the writer;
+ *                       do it: `after` with sharing, or without any reader that holds the writer; lossy
+ *                       or with `evict_after` where the ring can grow: it may free what they read;
  *         FLUX_EINVAL, FLUX_E2BIG  `cfg`; or the error of the file descriptor.
  *
  * Thread: consumer; the handle then belongs to one thread at a time.
@@ -362,11 +391,11 @@ FLUX_API FLUX_MUST_CHECK int flux_ring_writer_arm(struct flux_ring_writer *write
 
 /** A ring at one moment; the numbers are read one after the other, while others go on. */
 struct flux_ring_info {
-	uint64_t capacity;
+	uint64_t capacity;  /**< now; see flux_ring_resize() */
 	uint64_t published; /**< sequences claimed (several producers) or published (one), ever */
 	uint64_t oldest;    /**< the lowest sequence that somebody still holds */
-	uint64_t used;      /**< slots that hold something, 0 to capacity */
-	uint64_t free;      /**< capacity - used */
+	uint64_t used;      /**< slots that hold something, 0 to capacity; more while a region is left */
+	uint64_t free;      /**< what a writer may claim now */
 	uint64_t highest;   /**< largest `used` that a writer met when it looked for room */
 	uint64_t aborted;   /**< claims of several producers that became skips: by abort, or by death */
 	uint64_t lost;      /**< items that shared readers had taken and not released when they died */

@@ -78,7 +78,7 @@ struct flux_ring_finding {
  * @param flags  FLUX_RING_CHECK_STILL or 0.
  * @param found  NULL, or called with each finding, which is lent for the call.
  *
- * @return the worst enum flux_ring_severity; FLUX_EINVAL: `flags`.
+ * @return the worst enum flux_ring_severity; FLUX_EINVAL: `flags`; FLUX_ENOTSUP: a ring that can grow.
  *
  * Thread: any; it only reads, so the block may be mapped read-only.
  * Cost:   reads all places, each claim that is kept, with FLUX_RING_SUMS all that is not released. Calls

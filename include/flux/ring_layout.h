@@ -137,6 +137,7 @@ struct flux_ring_seat {
 
 struct flux_wait_ops;
 struct flux_ring_peers;
+struct flux_ring_regions;
 
 /** A ring as one process sees it: the block's own words, checked once and copied. */
 struct flux_ring {
@@ -160,6 +161,7 @@ struct flux_ring {
 	const struct flux_mem *mem;          /* flux_ring_create(): who gave `block` */
 	void *block;
 	uint64_t block_bytes;
+	struct flux_ring_regions *regions; /* a ring that can grow: where its slots are; else NULL */
 	int32_t fds[2][FLUX_RING_SEATS]; /* doorbells of readers and writers, plus one; kept until the end */
 };
 

@@ -59,7 +59,7 @@ static inline struct flux_ring_record_head_ *flux_ring_record_at_(uint8_t *data,
 	return FLUX_PTR_(struct flux_ring_record_head_, data + ((seq & mask) << shift));
 }
 
-/** The longest record: half of the ring. Thread: any. Cost: none. */
+/** The longest record: half of the ring, as it was made, if it can grow. Thread: any. Cost: none. */
 static inline uint64_t flux_ring_record_max(const struct flux_ring *ring)
 {
 	uint64_t half = (ring->capacity >> 1) * ring->slot - FLUX_RECORD_HEAD_;
@@ -71,7 +71,7 @@ static inline uint64_t flux_ring_record_max(const struct flux_ring *ring)
  * Claim a record of `len` bytes, to be written in place. Finish it with flux_ring_record_publish() or
  * flux_ring_record_abort(); with several producers readers wait for an unfinished one.
  *
- * @param len     0 to flux_ring_record_max().
+ * @param len     0 to flux_ring_record_max(); to half of what the ring has grown to.
  * @param record  [out] empty without success.
  *
  * @return 0; or

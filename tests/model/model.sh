@@ -5,7 +5,7 @@
 . "${srcdir:?}/tests/build/tap.sh"
 
 models='doorbell:NO_B1,NO_B2,PLAIN_MARK claim:NO_R3,NO_A3,NO_R2,NO_REFUSAL join:NO_F1,NO_F2,NO_SECOND'
-models="$models dead:NO_LIVING,NO_BOUNDARY,WORD_FIRST"
+models="$models dead:NO_LIVING,NO_BOUNDARY,WORD_FIRST resize:NO_FLOOR,NO_F1,NO_F2,NO_SECOND,NO_BORDER"
 
 # errors MODEL DEFINE: how many errors spin finds, or why it could not look.
 errors()

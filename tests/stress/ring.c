@@ -67,6 +67,22 @@ static int claim(struct party *party, uint32_t n, struct flux_ring_span *span)
 	return rc ? rc : 1;
 }
 
+/* Now and then another size; of records, never one too small for the largest. */
+static void resize(struct party *party)
+{
+	const struct stress_kind *kind = party->kind;
+	uint32_t capacity = kind->flags & FLUX_RING_RECORDS ? kind->capacity : 2;
+	int rc;
+
+	if (!kind->most || rnd(&party->seed) % 8)
+		return;
+	while (capacity < kind->most && rnd(&party->seed) % 4)
+		capacity *= 2;
+	rc = flux_ring_resize(&party->w, capacity);
+	if (rc < 0 && rc != FLUX_EAGAIN)
+		FAIL(party, "resize: %s", flux_errname(rc));
+}
+
 static void *write_items(void *arg)
 {
 	struct party *party = arg;
@@ -77,9 +93,11 @@ static void *write_items(void *arg)
 	while (done < party->run->count && !party->why[0]) {
 		struct flux_ring_span span;
 		uint32_t want = 1 + (uint32_t)(rnd(&party->seed) % (rnd(&party->seed) % 4 ? 4 : most));
-		int n = claim(party, want, &span);
 		uint32_t keep;
+		int n;
 
+		resize(party);
+		n = claim(party, want, &span);
 		if (n < 0) {
 			FAIL(party, "claim: %s", flux_errname(n));
 			break;
@@ -115,8 +133,10 @@ static void *write_records(void *arg)
 	while (done < party->run->count && !party->why[0]) {
 		uint32_t len = 16 + 8 * (uint32_t)(rnd(&party->seed) % (rnd(&party->seed) % 8 ? 8 : 24));
 		struct flux_ring_record record;
-		int rc = flux_ring_record_claim_wait(&party->w, len, &record, patience());
+		int rc;
 
+		resize(party);
+		rc = flux_ring_record_claim_wait(&party->w, len, &record, patience());
 		if (rc < 0) {
 			FAIL(party, "claim: %s", flux_errname(rc));
 			break;
@@ -377,6 +397,7 @@ const char *stress_ring(const struct stress_kind *kind, uint64_t count, uint64_t
 
 	cfg.flags = kind->flags;
 	cfg.capacity = kind->capacity;
+	cfg.most = kind->most;
 	cfg.slot = kind->slot;
 	cfg.readers = kind->readers + kind->churn;
 	cfg.writers = kind->writers;

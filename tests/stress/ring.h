@@ -22,6 +22,7 @@ struct stress_kind {
 	enum stress_graph graph;
 	uint32_t aborts; /* claims are given up now and then, in whole or in part */
 	uint32_t churn;  /* further readers, which join and leave all the time */
+	uint32_t most;   /* the writer grows and shrinks the ring up to so many slots, now and then */
 };
 
 /*

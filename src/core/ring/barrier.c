@@ -123,8 +123,10 @@ static int look(struct flux_ring_reader *reader, uint64_t n)
 
 	if (end <= from)
 		return 0;
+	if (ring->regions)
+		end = flux_ring_enter(reader, from, end);
 	/* The capacity bounds all arithmetic with what others wrote, here and in the inline path. */
-	if (end - reader->next > ring->capacity)
+	if (end - from > reader->mask + 1)
 		return FLUX_EPROTO;
 	reader->limit = end;
 	return (int)(end - from);

@@ -230,6 +230,8 @@ int flux_ring_check(const struct flux_ring *ring, uint32_t flags,
 
 	if (flags & ~FLUX_RING_CHECK_STILL)
 		return FLUX_EINVAL;
+	if (ring->regions)
+		return FLUX_ENOTSUP;
 	check_head(&c);
 	tail = flux_ring_check_tail(ring);
 	check_positions(&c, tail);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking at a ring that others use: fill level, who holds it, who has left a claim open. */
+#include "core/base/bits.h"
 #include "core/ring/ring.h"
 
 /* The writer whose open claim is the oldest: readers wait for it. */
@@ -36,6 +37,7 @@ void flux_ring_get_info(const struct flux_ring *ring, struct flux_ring_info *inf
 	const struct flux_ring_head *head = ring->head;
 	bool multi = flux_ring_is(ring, FLUX_RING_MULTI);
 	uint32_t seat = UINT32_MAX;
+	struct flux_ring_pair pair;
 	uint64_t low;
 
 	memset(info, 0, sizeof(*info));
@@ -45,10 +47,11 @@ void flux_ring_get_info(const struct flux_ring *ring, struct flux_ring_info *inf
 	info->published = __atomic_load_n(multi ? &head->claimed : &head->cursor, __ATOMIC_ACQUIRE);
 	if (flux_ring_is(ring, FLUX_RING_LOSSY))
 		low = __atomic_load_n(&head->floor, __ATOMIC_ACQUIRE);
-	info->capacity = ring->capacity;
+	flux_ring_where(ring, &pair);
+	info->capacity = pair.now.capacity;
 	info->oldest = low;
-	info->free = flux_ring_free(info->published, low, ring->capacity);
-	info->used = ring->capacity - info->free;
+	info->free = flux_ring_free(info->published, flux_max_u64(low, pair.now.from), info->capacity);
+	info->used = info->capacity + pair.old.capacity - flux_ring_free(info->published, low, info->capacity + pair.old.capacity);
 	info->highest = __atomic_load_n(&head->highest, __ATOMIC_RELAXED);
 	info->aborted = __atomic_load_n(&head->aborted, __ATOMIC_RELAXED);
 	info->lost = __atomic_load_n(&head->lost, __ATOMIC_RELAXED);

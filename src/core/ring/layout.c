@@ -85,14 +85,26 @@ static void place(struct flux_ring_head *head, uint32_t flags, uint32_t capacity
 	head->bytes = at + lines((uint64_t)capacity * slot);
 }
 
+/* Whether a ring of this kind can grow. */
+static int check_most(const struct flux_ring_cfg *cfg)
+{
+	if (!flux_is_pow2(cfg->most) || cfg->most < cfg->capacity || cfg->most > SLOTS_MAX)
+		return FLUX_EINVAL;
+	if (cfg->writers > 1 || cfg->flags & (FLUX_RING_SHARE | FLUX_RING_LOSSY | FLUX_RING_SUMS | FLUX_RING_PROCESSES))
+		return FLUX_ENOTSUP;
+	return 0;
+}
+
 static int read_cfg(struct flux_ring_cfg *known, const struct flux_ring_cfg *cfg)
 {
-	*known = (struct flux_ring_cfg){ sizeof(*known), 0, 1024, 64, 4, 1, NULL };
+	*known = (struct flux_ring_cfg){ sizeof(*known), 0, 1024, 64, 4, 1, NULL, 0, 0 };
 	int rc = cfg ? flux_ring_cfg_read(known, sizeof(*known), cfg) : FLUX_EINVAL;
 
-	if (rc < 0)
-		return rc;
-	return check(known->flags, known->capacity, known->slot, known->readers, known->writers);
+	if (rc == 0 && known->reserved)
+		rc = FLUX_EINVAL;
+	if (rc == 0)
+		rc = check(known->flags, known->capacity, known->slot, known->readers, known->writers);
+	return rc < 0 || !known->most ? rc : check_most(known);
 }
 
 uint64_t flux_ring_bytes(const struct flux_ring_cfg *cfg)
@@ -135,23 +147,32 @@ static bool aligned(const void *block)
 	return block && (uintptr_t)block % FLUX_RING_LINE == 0;
 }
 
+/* A new ring, of numbers that were checked. */
+static void lay(struct flux_ring *ring, void *block, const struct flux_ring_cfg *cfg)
+{
+	struct flux_ring_head *head = block;
+
+	place(head, cfg->flags, cfg->capacity, cfg->slot, cfg->readers, cfg->writers);
+	view(ring, block, head, cfg->wait);
+	memset(ring->readers, 0, (uint64_t)head->at_data - head->at_readers);
+	for (uint32_t i = 0; i < ring->n_readers; i++)
+		ring->readers[i].gate = FLUX_RING_OPEN;
+	/* R5: the whole head before the magic; pairs with A5 below. */
+	__atomic_store_n(&head->magic, FLUX_RING_MAGIC, __ATOMIC_RELEASE);
+}
+
 int flux_ring_init(struct flux_ring *ring, void *block, uint64_t bytes, const struct flux_ring_cfg *cfg)
 {
 	struct flux_ring_cfg known;
-	struct flux_ring_head *head = block;
 	int rc = read_cfg(&known, cfg);
 
 	if (rc < 0)
 		return rc;
 	if (!ring || !aligned(block) || bytes < flux_ring_bytes(cfg))
 		return FLUX_EINVAL;
-	place(head, known.flags, known.capacity, known.slot, known.readers, known.writers);
-	view(ring, block, head, known.wait);
-	memset(ring->readers, 0, (uint64_t)head->at_data - head->at_readers);
-	for (uint32_t i = 0; i < ring->n_readers; i++)
-		ring->readers[i].gate = FLUX_RING_OPEN;
-	/* R5: the whole head before the magic; pairs with A5 below. */
-	__atomic_store_n(&head->magic, FLUX_RING_MAGIC, __ATOMIC_RELEASE);
+	if (known.most)
+		return FLUX_ENOTSUP; /* to grow takes an allocator */
+	lay(ring, block, &known);
 	return 0;
 }
 
@@ -210,30 +231,32 @@ void flux_ring_fini(struct flux_ring *ring)
 
 int flux_ring_create(struct flux_ring **ring, const struct flux_ring_cfg *cfg, const struct flux_mem *mem)
 {
-	uint64_t bytes = flux_ring_bytes(cfg) + FLUX_RING_LINE;
+	struct flux_ring_cfg known;
 	struct flux_ring *made;
-	void *raw;
-	uint8_t *block;
-	int rc;
+	size_t bytes;
+	int rc = read_cfg(&known, cfg);
 
+	if (rc < 0)
+		return rc;
 	if (!ring || !mem)
 		return FLUX_EINVAL;
-	if (bytes > SIZE_MAX)
+	if (flux_ring_bytes(cfg) > SIZE_MAX - FLUX_RING_LINE)
 		return FLUX_ENOMEM;
+	bytes = (size_t)flux_ring_bytes(cfg) + FLUX_RING_LINE;
 	made = flux_mem_take(mem, 1, sizeof(*made));
-	raw = flux_mem_take(mem, 1, (size_t)bytes);
-	rc = made && raw ? 0 : FLUX_ENOMEM;
-	if (rc == 0) {
-		block = (uint8_t *)raw + (-(uintptr_t)raw & (FLUX_RING_LINE - 1));
-		rc = flux_ring_init(made, block, bytes - FLUX_RING_LINE, cfg);
+	uint8_t *raw = flux_mem_take(mem, 1, bytes);
+
+	if (made && raw) {
+		lay(made, raw + (-(uintptr_t)raw & (FLUX_RING_LINE - 1)), &known);
+		made->mem = mem;
+		made->block = raw;
+		rc = known.most ? flux_ring_regions_create(made, known.most) : 0;
 	}
-	if (rc < 0) {
-		flux_mem_give(mem, raw, 1, (size_t)bytes);
+	if (!made || !raw || rc < 0) {
+		flux_mem_give(mem, raw, 1, bytes);
 		flux_mem_give(mem, made, 1, sizeof(*made));
-		return rc;
+		return FLUX_ENOMEM;
 	}
-	made->mem = mem;
-	made->block = raw;
 	*ring = made;
 	return 0;
 }
@@ -245,6 +268,7 @@ void flux_ring_destroy(struct flux_ring *ring)
 	if (!ring)
 		return;
 	flux_ring_fini(ring);
+	flux_ring_regions_destroy(ring);
 	mem = ring->mem;
 	flux_mem_give(mem, ring->block, 1, (size_t)(ring->block_bytes + FLUX_RING_LINE));
 	flux_mem_give(mem, ring, 1, sizeof(*ring));

@@ -149,6 +149,8 @@ static int check(const struct flux_ring *ring, const struct flux_ring_reader_cfg
 		*flags |= FLUX_READER_LOSSY;
 	if (ring->read_only && !(*flags & FLUX_READER_LOSSY))
 		return FLUX_EPERM;
+	if (ring->regions && (*flags & FLUX_READER_LOSSY || cfg->evict_after))
+		return FLUX_ENOTSUP; /* the writer may free what they are reading */
 	if (cfg->evict_after && !(*flags & FLUX_READER_LOSSY))
 		*flags |= READER_EVICTABLE;
 	if (cfg->n_after && (*flags & FLUX_READER_LOSSY || flux_ring_is(ring, FLUX_RING_SHARE)))
@@ -172,7 +174,7 @@ static void fill(struct flux_ring_reader *reader, struct flux_ring *ring,
 	reader->batch = cfg->batch ? cfg->batch : UINT32_MAX;
 	reader->every = cfg->every;
 	if (!flux_ring_is(ring, FLUX_RING_MULTI | FLUX_RING_SHARE | FLUX_RING_RECORDS | FLUX_RING_SUMS) && !flags &&
-	    !cfg->n_after)
+	    !cfg->n_after && !ring->regions)
 		reader->cursor = &ring->head->cursor;
 	reader->slow = flux_ring_is(ring, FLUX_RING_SHARE) || flags & READER_EVICTABLE ||
 		       (flux_ring_is(ring, FLUX_RING_RECORDS) && flux_ring_is(ring, FLUX_RING_SUMS));

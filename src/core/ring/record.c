@@ -51,7 +51,7 @@ int flux_ring_record_claim_slow_(struct flux_ring_writer *writer, uint64_t slots
 
 	if (!flux_ring_is(ring, FLUX_RING_RECORDS))
 		return FLUX_EINVAL;
-	if (slots > ring->capacity / 2)
+	if (slots > (writer->mask + 1) / 2)
 		return FLUX_EMSGSIZE;
 	rc = claim(writer, slots, pad);
 	if (rc == FLUX_EAGAIN && flux_ring_relieve(writer))

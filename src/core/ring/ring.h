@@ -118,6 +118,30 @@ int flux_ring_cfg_read(void *known, uint32_t known_bytes, const void *cfg);
 int flux_ring_attach_by(struct flux_ring *ring, void *block, uint64_t bytes,
 			const struct flux_ring_head *there, const struct flux_wait_ops *wait);
 
+/* resize.c: where the slots are, of a ring that can grow. */
+
+/* The slots of the sequences from `from` on. */
+struct flux_ring_region {
+	uint64_t from;
+	uint64_t capacity;
+	uint8_t *data; /* NULL: none */
+};
+
+/* Where the writer writes, and what is left below. */
+struct flux_ring_pair {
+	struct flux_ring_region now, old;
+};
+
+/* The regions at this moment. A ring that cannot grow has one, from 0 on. */
+void flux_ring_where(const struct flux_ring *ring, struct flux_ring_pair *pair);
+/* Have a reader read at `at`, below `end`, in its region: how far that goes. */
+uint64_t flux_ring_enter(struct flux_ring_reader *reader, uint64_t at, uint64_t end);
+/* The writer's: free the old region if it can be. Whether there is none any more. */
+bool flux_ring_tidy(struct flux_ring *ring);
+/* The regions of a ring that is otherwise ready: 0 or FLUX_ENOMEM. */
+int flux_ring_regions_create(struct flux_ring *ring, uint32_t most);
+void flux_ring_regions_destroy(struct flux_ring *ring);
+
 /* room.c: what readers hold. */
 
 /* The lowest gate, FLUX_RING_OPEN if no reader holds anything; *place is whose, if not NULL. */
@@ -126,6 +150,8 @@ uint64_t flux_ring_lowest(const struct flux_ring *ring, uint32_t *place);
 bool flux_ring_is_out(const struct flux_ring *ring, uint32_t place);
 /* Where a writer stands that has to look at its readers: raises *room if there is more by now. */
 void flux_ring_look(struct flux_ring *ring, uint64_t *room, uint64_t tail);
+/* Whether nobody holds anything below `seq`, nor ever will. The writer's. */
+bool flux_ring_is_passed(struct flux_ring *ring, uint64_t seq);
 bool flux_ring_is_closed(const struct flux_ring *ring);
 
 /* multi.c: several producers. */

@@ -54,10 +54,14 @@ void flux_ring_look(struct flux_ring *ring, uint64_t *room, uint64_t tail)
 {
 	struct flux_ring_head *head = ring->head;
 	uint64_t low = held(ring);
+	struct flux_ring_pair pair;
 
+	flux_ring_where(ring, &pair);
 	/* A gate above the tail is nobody's: whatever stands there, there is no more room than slots. */
 	low = flux_min_u64(low, tail);
-	if (low + ring->capacity <= *room)
+	flux_ring_raise(&head->highest, flux_min_u64(tail - low, pair.now.capacity + pair.old.capacity),
+			__ATOMIC_RELAXED);
+	if (flux_max_u64(low, pair.now.from) + pair.now.capacity <= *room)
 		return;
 	/*
 	 * The floor is raised before room is taken, and the gates are looked at once more: one who
@@ -68,10 +72,19 @@ void flux_ring_look(struct flux_ring *ring, uint64_t *room, uint64_t tail)
 	flux_ring_raise(&head->floor, low, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	low = flux_min_u64(low, held(ring));
-	if (low + ring->capacity > *room)
-		*room = low + ring->capacity;
-	flux_ring_raise(&head->highest, ring->capacity - flux_ring_free(tail, low, ring->capacity),
-			__ATOMIC_RELAXED);
+	*room = flux_max_u64(*room, flux_max_u64(low, pair.now.from) + pair.now.capacity);
+	if (pair.old.data)
+		(void)flux_ring_tidy(ring);
+}
+
+bool flux_ring_is_passed(struct flux_ring *ring, uint64_t seq)
+{
+	if (held(ring) < seq)
+		return false;
+	/* As in flux_ring_look(): nobody joins below, or is seen to have. */
+	flux_ring_raise(&ring->head->floor, seq, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* F1 */
+	return held(ring) >= seq;
 }
 
 bool flux_ring_is_closed(const struct flux_ring *ring)

@@ -25,6 +25,7 @@ int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *rin
 {
 	struct flux_ring_writer_cfg known = { sizeof(known), 0, 0, 0, NULL };
 	struct flux_ring_seat *seat;
+	struct flux_ring_pair pair;
 	int rc = cfg ? flux_ring_cfg_read(&known, sizeof(known), cfg) : 0;
 	int place;
 
@@ -47,8 +48,9 @@ int flux_ring_writer_open(struct flux_ring_writer *writer, struct flux_ring *rin
 	}
 	writer->ring = ring;
 	writer->seat = (uint32_t)place;
-	writer->mask = ring->mask;
-	writer->data = ring->data;
+	flux_ring_where(ring, &pair);
+	writer->mask = pair.now.capacity - 1;
+	writer->data = pair.now.data;
 	writer->slot = ring->slot;
 	writer->shift = (uint32_t)__builtin_ctz(ring->slot);
 	writer->cursor = &ring->head->cursor;
@@ -116,13 +118,13 @@ static int claim(struct flux_ring_writer *writer, uint32_t least, uint32_t most)
 
 int flux_ring_claim_slow_(struct flux_ring_writer *writer, uint32_t least, uint32_t most)
 {
-	struct flux_ring *ring = writer->ring;
+	uint64_t capacity = writer->mask + 1;
 	int n;
 
-	if (flux_ring_is(ring, FLUX_RING_RECORDS) || least > ring->capacity)
+	if (flux_ring_is(writer->ring, FLUX_RING_RECORDS) || least > capacity)
 		return FLUX_EINVAL;
-	if (most > ring->capacity)
-		most = (uint32_t)ring->capacity;
+	if (most > capacity)
+		most = (uint32_t)capacity;
 	n = claim(writer, least, most);
 	if (n == FLUX_EAGAIN && flux_ring_relieve(writer))
 		n = claim(writer, least, most);
@@ -160,7 +162,7 @@ int flux_ring_writer_arm(struct flux_ring_writer *writer, uint32_t n)
 
 	if (writer->pace.kind != FLUX_WAIT_FD)
 		return FLUX_ENOTSUP;
-	if (n > ring->capacity)
+	if (n > writer->mask + 1)
 		return FLUX_EINVAL;
 	__atomic_fetch_or(&ring->head->room.fds[SIDE_WRITERS], 1ull << writer->seat, __ATOMIC_RELAXED);
 	(void)flux_ring_arm(&ring->head->room);
