@@ -162,7 +162,7 @@ struct flux_ring {
 	void *block;
 	uint64_t block_bytes;
 	struct flux_ring_regions *regions; /* a ring that can grow: where its slots are; else NULL */
-	int32_t fds[2][FLUX_RING_SEATS]; /* doorbells of readers and writers, plus one; kept until the end */
+	int32_t fds[2][FLUX_RING_SEATS];   /* doorbells of readers and writers, plus one; kept until the end */
 };
 
 /** How a handle waits; part of the handles. */
