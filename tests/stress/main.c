@@ -55,6 +55,8 @@ static const struct stress_kind kinds[] = {
 	{ "R17 join and leave, 1 writer", 0, 1, 1, 64, 32, ADAPT, ADAPT, STRESS_FLAT, 0, 2, 0 },
 	{ "R17 join and leave, 2 writers, aborts", 0, 2, 1, 64, 32, YIELD, YIELD, STRESS_FLAT, 1, 2, 0 },
 	{ "R17 join and leave, shared", SHARE, 2, 1, 64, 32, YIELD, YIELD, STRESS_FLAT, 0, 2, 0 },
+	{ "R17 join and leave, both sides block", SLEEP, 1, 1, 16, 32, BLOCK, BLOCK, STRESS_FLAT, 0, 2, 0 },
+	{ "R17 join and leave, 2 writers that block", SLEEP, 2, 1, 16, 32, BLOCK, BLOCK, STRESS_FLAT, 1, 2, 0 },
 	{ "growing, 1 reader", 0, 1, 1, 16, 24, ADAPT, ADAPT, STRESS_FLAT, 0, 0, 512 },
 	{ "growing, 3 readers that block", SLEEP, 1, 3, 16, 32, BLOCK, BLOCK, STRESS_FLAT, 1, 0, 256 },
 	{ "growing, diamond of 4", 0, 1, 4, 16, 32, YIELD, YIELD, STRESS_DIAMOND, 0, 0, 256 },

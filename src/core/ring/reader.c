@@ -133,6 +133,9 @@ static uint64_t start(struct flux_ring_reader *reader, bool now)
 	else if (multi)
 		at = first_claim(ring, at);
 	__atomic_store_n(&seat->gate, at, __ATOMIC_RELEASE);
+	/* A writer may have found no room because of where we held it, and sleep. */
+	if (reader->bell)
+		flux_ring_bell_(ring, reader->bell);
 	return at;
 }
 

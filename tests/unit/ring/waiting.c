@@ -246,6 +246,25 @@ static void by_descriptor(void **state)
 	flux_ring_destroy(ring);
 }
 
+/* R17: who joins holds the oldest for a moment: a writer that met that, and sleeps, is told that it is over. */
+static void r17_joining_wakes_the_writer(void **state)
+{
+	struct flux_ring *ring = ring_of(BOTH, 4, 1);
+	struct flux_ring_writer w = writer_of(ring, FLUX_WAIT_FD);
+	struct flux_ring_reader r = reader_of(ring, FLUX_WAIT_FD), late;
+
+	UNUSED(state);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(put(&w, i), 0);
+	assert_int_equal(flux_ring_writer_arm(&w, 1), 0);
+	late = reader_of(ring, FLUX_WAIT_FD);
+	assert_true(readable(flux_ring_writer_fd(&w)));
+	flux_ring_reader_leave(&late);
+	flux_ring_reader_leave(&r);
+	flux_ring_writer_close(&w);
+	flux_ring_destroy(ring);
+}
+
 static void put_record(struct flux_ring_writer *writer, uint64_t value)
 {
 	struct flux_ring_record record;
@@ -385,6 +404,7 @@ int main(void)
 		cmocka_unit_test(back_off_follows_the_runs),
 		cmocka_unit_test(r12_handler_fails),
 		cmocka_unit_test(r23_close_wakes_all),
+		cmocka_unit_test(r17_joining_wakes_the_writer),
 		cmocka_unit_test(by_descriptor),
 		cmocka_unit_test(armed_among_others),
 		cmocka_unit_test(armed_with_sums),
