@@ -108,16 +108,16 @@ int flux_attachment_create(struct flux_attachment **att, struct flux_binding *bi
 {
 	struct flux_attachment *a;
 
-	if (binding->closing)
-		return flux_loop_fail(binding->loop, FLUX_ECLOSED, "the binding is closed");
+	if (binding->member.closing)
+		return flux_loop_fail(binding->member.loop, FLUX_ECLOSED, "the binding is closed");
 	if (sid != 0 && !is_live(binding, sid))
-		return flux_loop_fail(binding->loop, FLUX_ECLOSED, "session %u is closed, or never was", sid);
+		return flux_loop_fail(binding->member.loop, FLUX_ECLOSED, "session %u is closed, or never was", sid);
 	if (reads && find_reader(binding, sid))
-		return flux_loop_fail(binding->loop, FLUX_EBUSY,
+		return flux_loop_fail(binding->member.loop, FLUX_EBUSY,
 				      "session %u (0: all) has a subscription already: close it first", sid);
 	a = flux_mem_take_zeroed(binding->mem, 1, bytes);
 	if (!a)
-		return flux_loop_fail(binding->loop, FLUX_ENOMEM, "no memory for a handle of %zu bytes", bytes);
+		return flux_loop_fail(binding->member.loop, FLUX_ENOMEM, "no memory for a handle of %zu bytes", bytes);
 	a->binding = binding;
 	a->sid = sid;
 	a->bytes = bytes;
@@ -144,10 +144,10 @@ void flux_attachment_destroy(struct flux_attachment *att)
 	binding->gone = att;
 	if (att->on_message)
 		binding->stop = true;
-	if (!binding->loop->busy)
+	if (!binding->member.loop->busy)
 		flux_attachments_sweep(binding);
 	else
-		binding->loop->reap = true;
+		binding->member.loop->reap = true;
 }
 
 /* ---- Sessions that wait ---- */

@@ -48,7 +48,7 @@ static int read_cfg(struct flux_binding_cfg *cfg, struct flux_endpoint_cfg *endp
 
 static int open_socket(struct flux_binding *binding, const char *local)
 {
-	struct flux_loop *loop = binding->loop;
+	struct flux_loop *loop = binding->member.loop;
 	struct flux_socket_want want = {
 		.rcvbuf = binding->cfg.rcvbuf,
 		.sndbuf = binding->cfg.sndbuf,
@@ -64,7 +64,7 @@ static int open_socket(struct flux_binding *binding, const char *local)
 static int open_endpoint(struct flux_binding *binding, struct flux_endpoint_cfg *cfg)
 {
 	static const uint8_t no_seed[sizeof(cfg->seed)];
-	struct flux_loop *loop = binding->loop;
+	struct flux_loop *loop = binding->member.loop;
 	char why[128] = "";
 	int rc = 0;
 
@@ -85,19 +85,9 @@ static int open_room(struct flux_binding *binding, const struct flux_endpoint_cf
 
 	binding->rx = flux_rx_batch_create(binding->mem, largest, binding->sock.joined);
 	if (!binding->rx || flux_attachments_init(binding, cfg->max_sessions) < 0)
-		return flux_loop_fail(binding->loop, FLUX_ENOMEM,
+		return flux_loop_fail(binding->member.loop, FLUX_ENOMEM,
 				      "no memory for %u sessions and datagrams of %u bytes",
 				      cfg->max_sessions, cfg->max_datagram);
-	return 0;
-}
-
-static int start_watching(struct flux_binding *binding)
-{
-	struct flux_loop *loop = binding->loop;
-	int rc = loop->ops.watch(loop->host, binding->sock.fd, FLUX_LOOP_IN, binding, &binding->watch);
-
-	if (rc < 0)
-		return flux_loop_fail(loop, rc, "the event loop cannot watch the socket: %s", strerror(-rc));
 	return 0;
 }
 
@@ -105,12 +95,54 @@ static void free_binding(struct flux_binding *binding)
 {
 	const struct flux_mem *mem = binding->mem;
 
+	flux_member_leave(&binding->member);
 	flux_socket_close(&binding->sock);
 	flux_attachments_fini(binding);
 	flux_endpoint_destroy(binding->ep);
 	flux_rx_batch_destroy(binding->rx, mem);
 	flux_mem_give(mem, binding, 1, sizeof(*binding));
 }
+
+/* ---- Closing ---- */
+
+void flux_binding_close(struct flux_binding *binding)
+{
+	if (!binding || !FLUX_OWNED(binding->member.loop) || !flux_member_close(&binding->member))
+		return;
+	binding->stop = true;
+	flux_socket_close(&binding->sock);
+}
+
+static void close_member(struct flux_member *member)
+{
+	flux_binding_close(flux_binding_of(member));
+}
+
+static void sweep(struct flux_member *member)
+{
+	struct flux_binding *binding = flux_binding_of(member);
+	void (*on_closed)(void *ctx) = binding->cfg.on_closed;
+	void *ctx = binding->cfg.ctx;
+
+	if (!member->closing) {
+		flux_attachments_sweep(binding);
+		return;
+	}
+	free_binding(binding);
+	if (on_closed)
+		on_closed(ctx);
+}
+
+static const struct flux_member_ops member_ops = {
+	.on_fd = flux_binding_on_fd,
+	.advance = flux_binding_advance,
+	.flush = flux_binding_flush,
+	.deadline = flux_binding_deadline,
+	.close = close_member,
+	.sweep = sweep,
+};
+
+/* ---- Opening, from here on ---- */
 
 int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
 		      const struct flux_binding_cfg *cfg)
@@ -121,15 +153,14 @@ int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
 
 	if (!FLUX_OWNED(loop))
 		return FLUX_ETHREAD;
-	if (loop->closing)
-		return flux_loop_fail(loop, FLUX_ECLOSED, "the loop is being closed");
 	b = flux_mem_take_zeroed(loop->mem, 1, sizeof(*b));
 	if (!b)
 		return flux_loop_fail(loop, FLUX_ENOMEM, "no memory for a binding");
-	b->loop = loop;
 	b->mem = loop->mem;
 	b->sock.fd = -1;
-	rc = read_cfg(&b->cfg, &endpoint, loop, cfg);
+	rc = flux_member_join(&b->member, loop, &member_ops);
+	if (rc == 0)
+		rc = read_cfg(&b->cfg, &endpoint, loop, cfg);
 	if (rc == 0)
 		rc = open_socket(b, b->cfg.local);
 	if (rc == 0)
@@ -137,55 +168,21 @@ int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
 	if (rc == 0)
 		rc = open_room(b, &endpoint);
 	if (rc == 0)
-		rc = start_watching(b);
+		rc = flux_member_watch(&b->member, b->sock.fd, FLUX_LOOP_IN);
 	if (rc < 0) {
 		free_binding(b);
 		return rc;
 	}
 	b->cfg.local = NULL; /* the caller's own */
-	flux_list_append(&loop->bindings, &b->on_loop);
 	*binding = b;
 	return 0;
-}
-
-/* ---- Closing ---- */
-
-void flux_binding_close(struct flux_binding *binding)
-{
-	struct flux_loop *loop;
-
-	if (!binding || !FLUX_OWNED(binding->loop) || binding->closing)
-		return;
-	loop = binding->loop;
-	binding->closing = true;
-	binding->stop = true;
-	(void)loop->ops.watch(loop->host, binding->sock.fd, 0, binding, &binding->watch);
-	flux_socket_close(&binding->sock);
-	loop->reap = true;
-	flux_loop_ask(loop);
-}
-
-void flux_binding_sweep(struct flux_binding *binding)
-{
-	void (*on_closed)(void *ctx) = binding->cfg.on_closed;
-	void *ctx = binding->cfg.ctx;
-
-	if (!binding->closing) {
-		flux_attachments_sweep(binding);
-		return;
-	}
-	flux_list_remove(&binding->on_loop);
-	free_binding(binding);
-	if (on_closed)
-		on_closed(ctx);
 }
 
 /* ---- Through to the endpoint ---- */
 
 void flux_binding_touch(struct flux_binding *binding)
 {
-	binding->active = true;
-	flux_loop_ask(binding->loop);
+	flux_member_touch(&binding->member);
 }
 
 flux_ts flux_binding_now(struct flux_binding *binding)
@@ -198,21 +195,21 @@ flux_ts flux_binding_now(struct flux_binding *binding)
 static int pass(struct flux_binding *binding, int rc)
 {
 	if (rc < 0)
-		return flux_loop_fail(binding->loop, rc, "%s", flux_endpoint_detail(binding->ep));
+		return flux_loop_fail(binding->member.loop, rc, "%s", flux_endpoint_detail(binding->ep));
 	flux_binding_touch(binding);
 	return rc;
 }
 
 int flux_binding_connect(struct flux_binding *binding, const char *peer, flux_sid *sid)
 {
-	struct flux_loop *loop = binding->loop;
+	struct flux_loop *loop = binding->member.loop;
 	uint8_t family = binding->sock.family == 4 ? 4 : 0;
 	struct flux_addr addr;
 	int rc;
 
 	if (!FLUX_OWNED(loop))
 		return FLUX_ETHREAD;
-	if (binding->closing)
+	if (binding->member.closing)
 		return flux_loop_fail(loop, FLUX_ECLOSED, "the binding is closed");
 	rc = flux_resolve(peer, family, &addr, loop->detail, sizeof(loop->detail));
 	if (rc < 0)
@@ -224,19 +221,19 @@ int flux_binding_connect(struct flux_binding *binding, const char *peer, flux_si
 
 int flux_binding_close_session(struct flux_binding *binding, flux_sid sid, flux_ts linger)
 {
-	if (!FLUX_OWNED(binding->loop))
+	if (!FLUX_OWNED(binding->member.loop))
 		return FLUX_ETHREAD;
-	if (binding->closing)
-		return flux_loop_fail(binding->loop, FLUX_ECLOSED, "the binding is closed");
+	if (binding->member.closing)
+		return flux_loop_fail(binding->member.loop, FLUX_ECLOSED, "the binding is closed");
 	return pass(binding, flux_session_close(binding->ep, flux_binding_now(binding), sid, linger));
 }
 
 int flux_binding_abort_session(struct flux_binding *binding, flux_sid sid, uint32_t code, const char *text)
 {
-	if (!FLUX_OWNED(binding->loop))
+	if (!FLUX_OWNED(binding->member.loop))
 		return FLUX_ETHREAD;
-	if (binding->closing)
-		return flux_loop_fail(binding->loop, FLUX_ECLOSED, "the binding is closed");
+	if (binding->member.closing)
+		return flux_loop_fail(binding->member.loop, FLUX_ECLOSED, "the binding is closed");
 	if (binding->reading == sid)
 		binding->stop = true;
 	return pass(binding, flux_session_abort(binding->ep, flux_binding_now(binding), sid, code, text));
@@ -253,18 +250,18 @@ void flux_binding_get_stats(const struct flux_binding *binding, struct flux_bind
 
 	now.tx_offload = binding->sock.joins;
 	now.rx_offload = binding->sock.joined;
-	if (FLUX_OWNED(binding->loop))
+	if (FLUX_OWNED(binding->member.loop))
 		flux_stats_copy(stats, &now, sizeof(*stats));
 }
 
 void flux_binding_get_endpoint_stats(const struct flux_binding *binding, struct flux_endpoint_stats *stats)
 {
-	if (FLUX_OWNED(binding->loop))
+	if (FLUX_OWNED(binding->member.loop))
 		flux_endpoint_get_stats(binding->ep, stats);
 }
 
 int flux_binding_get_session_stats(const struct flux_binding *binding, flux_sid sid,
 				   struct flux_session_stats *stats)
 {
-	return FLUX_OWNED(binding->loop) ? flux_session_get_stats(binding->ep, sid, stats) : FLUX_ETHREAD;
+	return FLUX_OWNED(binding->member.loop) ? flux_session_get_stats(binding->ep, sid, stats) : FLUX_ETHREAD;
 }

@@ -12,9 +12,9 @@
 #include <flux/binding.h>
 #include <flux/sub.h>
 
-#include "core/base/list.h"
 #include "loop/batch.h"
 #include "loop/loop.h"
+#include "loop/member.h"
 #include "loop/socket.h"
 
 /*
@@ -35,14 +35,12 @@ struct flux_attachment {
 };
 
 struct flux_binding {
-	struct flux_node on_loop;
-	struct flux_loop *loop;
+	struct flux_member member;
 	struct flux_binding_cfg cfg;
 	const struct flux_mem *mem;
 	struct flux_endpoint *ep;
 	struct flux_socket sock;
 	struct flux_rx_batch *rx;
-	void *watch; /* the adapter's */
 
 	/* turn.c */
 	flux_ts now;          /* the last time the endpoint was told */
@@ -50,8 +48,6 @@ struct flux_binding {
 	uint32_t tx_failures; /* ENOBUFS in a row */
 	flux_ts tx_resume;    /* nothing is sent before, after ENOBUFS */
 	bool tx_blocked;      /* nothing is sent before the socket is writable */
-	bool active;          /* look at it this turn */
-	bool closing;         /* closed: no callback but on_closed, ends when none is on the stack */
 
 	/* deliver.c */
 	flux_sid reading; /* whose messages are being handed out; 0: nobody's */
@@ -66,10 +62,13 @@ struct flux_binding {
 	uint32_t n_paused, max_paused;
 };
 
+static inline struct flux_binding *flux_binding_of(const struct flux_member *member)
+{
+	return FLUX_CONTAINER(member, struct flux_binding, member);
+}
+
 /* ---- binding.c ---- */
 
-/* If it was closed, end it: the last callback. Else free what was detached. No callback is running. */
-void flux_binding_sweep(struct flux_binding *binding);
 /* The endpoint may have something to do: have a turn. */
 void flux_binding_touch(struct flux_binding *binding);
 /* Read the clock, never before what the endpoint was told last. */
@@ -77,14 +76,11 @@ flux_ts flux_binding_now(struct flux_binding *binding);
 
 /* ---- turn.c ---- */
 
-/* The socket is ready: receive and deliver, or go on sending. */
-void flux_binding_on_fd(struct flux_binding *binding, uint32_t events);
-/* First half of a turn: what time does, and what was left to deliver. */
-void flux_binding_advance(struct flux_binding *binding, flux_ts now);
-/* Second half: send what is due, within the budget. */
-void flux_binding_flush(struct flux_binding *binding);
-/* When it needs a turn by itself. */
-flux_ts flux_binding_deadline(const struct flux_binding *binding);
+/* As struct flux_member_ops says. */
+void flux_binding_on_fd(struct flux_member *member, uint32_t events);
+void flux_binding_advance(struct flux_member *member, flux_ts now);
+void flux_binding_flush(struct flux_member *member);
+flux_ts flux_binding_deadline(const struct flux_member *member);
 
 /* ---- deliver.c ---- */
 

@@ -23,7 +23,7 @@ static void hand_event(struct flux_binding *binding, const struct flux_event *ev
 		binding->cfg.on_event(binding->cfg.ctx, binding, event);
 	/* Looked up now, so that what on_event attached gets it too. */
 	att = flux_attachment_first(binding, event->sid);
-	for (; att && !binding->closing; att = att->next)
+	for (; att && !binding->member.closing; att = att->next)
 		if (att->sid == event->sid && !att->gone && att->on_event)
 			att->on_event(att, event);
 }
@@ -63,9 +63,9 @@ void flux_binding_deliver(struct flux_binding *binding)
 	flux_sid sid;
 
 	for (;;) {
-		while (!binding->closing && flux_endpoint_event(binding->ep, &event))
+		while (!binding->member.closing && flux_endpoint_event(binding->ep, &event))
 			hand_event(binding, &event);
-		if (binding->closing)
+		if (binding->member.closing)
 			return;
 		sid = flux_endpoint_readable(binding->ep);
 		if (sid == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The turn: what a host's loop calls, and in which order its bindings get their share. Callbacks are
+ * The turn: what a host's loop calls, and in which order its members get their share. Callbacks are
  * entered from here only, one at a time; whatever they close ends when the last of them has returned.
  */
 #include "loop/loop.h"
@@ -12,7 +12,7 @@
 #include "core/base/cfg.h"
 #include "core/base/mem.h"
 #include "core/base/time.h"
-#include "loop/binding.h"
+#include "loop/member.h"
 #include "sys/clock.h"
 
 /* Its address is a name of the thread, got without a system call. */
@@ -78,7 +78,8 @@ int flux_loop_create(struct flux_loop **loop, const struct flux_loop_ops *ops, v
 	l->host = host;
 	l->mem = mem;
 	l->owner = &this_thread;
-	flux_list_init(&l->bindings);
+	flux_list_init(&l->members);
+	flux_list_init(&l->idlers);
 	*loop = l;
 	return 0;
 }
@@ -103,28 +104,42 @@ void flux_loop_ask(struct flux_loop *loop)
 	}
 }
 
-/* End the bindings that were closed. Their last callbacks may close more. */
-static void reap(struct flux_loop *loop)
+static struct flux_member *member_at(struct flux_node *node)
 {
-	while (loop->reap) {
-		struct flux_node *node = loop->bindings.head.next;
+	return FLUX_CONTAINER(node, struct flux_member, on_loop);
+}
 
-		loop->reap = false;
-		while (node != &loop->bindings.head) {
-			struct flux_binding *binding = FLUX_CONTAINER(node, struct flux_binding, on_loop);
+#define FOR_EACH(node, list) \
+	for (struct flux_node *node = (list)->head.next; node != &(list)->head; node = node->next)
 
-			node = node->next;
-			flux_binding_sweep(binding);
-		}
+static void sweep(struct flux_list *list)
+{
+	struct flux_node *node = list->head.next;
+
+	while (node != &list->head) {
+		struct flux_member *member = member_at(node);
+
+		node = node->next;
+		member->ops->sweep(member);
 	}
 }
 
-static void close_bindings(struct flux_loop *loop)
+/* End the members that were closed. Their last callbacks may close more. */
+static void reap(struct flux_loop *loop)
 {
-	struct flux_node *node = loop->bindings.head.next;
+	while (loop->reap) {
+		loop->reap = false;
+		sweep(&loop->members);
+		sweep(&loop->idlers);
+	}
+}
 
-	for (; node != &loop->bindings.head; node = node->next)
-		flux_binding_close(FLUX_CONTAINER(node, struct flux_binding, on_loop));
+static void close_members(struct flux_loop *loop)
+{
+	FOR_EACH(node, &loop->members)
+	member_at(node)->ops->close(member_at(node));
+	FOR_EACH(node, &loop->idlers)
+	member_at(node)->ops->close(member_at(node));
 }
 
 /* Callbacks may come from here on. A loop belongs to the thread that turns it. */
@@ -152,7 +167,7 @@ void flux_loop_close(struct flux_loop *loop)
 	if (!loop || !FLUX_OWNED(loop) || loop->closing)
 		return;
 	loop->closing = true;
-	close_bindings(loop);
+	close_members(loop);
 	if (loop->busy)
 		return;
 	enter(loop);
@@ -161,17 +176,18 @@ void flux_loop_close(struct flux_loop *loop)
 
 void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events)
 {
+	struct flux_member *member = tag;
+
 	/* A host that runs its loop inside one of our callbacks: what is level-triggered comes again. */
 	if (loop->busy)
 		return;
 	enter(loop);
-	flux_binding_on_fd(tag, events);
+	member->ops->on_fd(member, events);
 	leave(loop);
 }
 
 int flux_loop_on_turn(struct flux_loop *loop)
 {
-	struct flux_node *node;
 	flux_ts now;
 
 	if (loop->busy)
@@ -181,11 +197,11 @@ int flux_loop_on_turn(struct flux_loop *loop)
 	loop->again = false;
 	loop->turning = true;
 	now = flux_clock_now();
-	/* Two rounds, so that what a callback of one binding sends on another leaves in this turn. */
-	for (node = loop->bindings.head.next; node != &loop->bindings.head; node = node->next)
-		flux_binding_advance(FLUX_CONTAINER(node, struct flux_binding, on_loop), now);
-	for (node = loop->bindings.head.next; node != &loop->bindings.head; node = node->next)
-		flux_binding_flush(FLUX_CONTAINER(node, struct flux_binding, on_loop));
+	/* Two rounds, so that what a callback of one member sends on another leaves in this turn. */
+	FOR_EACH(node, &loop->members)
+	member_at(node)->ops->advance(member_at(node), now);
+	FOR_EACH(node, &loop->members)
+	member_at(node)->ops->flush(member_at(node));
 	if (!leave(loop))
 		return FLUX_ECLOSED;
 	return loop->again || flux_loop_deadline(loop) <= flux_clock_now();
@@ -193,11 +209,13 @@ int flux_loop_on_turn(struct flux_loop *loop)
 
 flux_ts flux_loop_deadline(const struct flux_loop *loop)
 {
-	const struct flux_node *node = loop->bindings.head.next;
+	const struct flux_node *node = loop->members.head.next;
 	flux_ts due = FLUX_NEVER;
 
-	for (; node != &loop->bindings.head; node = node->next)
-		due = flux_ts_min(due, flux_binding_deadline(
-					       FLUX_CONTAINER(node, struct flux_binding, on_loop)));
+	for (; node != &loop->members.head; node = node->next) {
+		const struct flux_member *member = FLUX_CONTAINER(node, struct flux_member, on_loop);
+
+		due = flux_ts_min(due, member->ops->deadline(member));
+	}
 	return due;
 }

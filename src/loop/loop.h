@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A loop from the inside: its bindings, whether a callback is running, and the words of the last error. */
+/* A loop from the inside: its members, whether a callback is running, and the words of the last error. */
 #ifndef FLUX_LOOP_LOOP_H
 #define FLUX_LOOP_LOOP_H
 
@@ -15,14 +15,15 @@ struct flux_loop {
 	struct flux_loop_ops ops;
 	void *host;
 	const struct flux_mem *mem;
-	struct flux_list bindings;
-	const void *owner; /* names the thread that turns the loop */
-	bool busy;         /* inside on_fd, on_turn or the end: callbacks may be on the stack */
-	bool turning;      /* inside on_turn, where rearm would be answered too soon */
-	bool asked;        /* ops.rearm was called and its turn has not come */
-	bool again;        /* work came up inside the turn */
-	bool reap;         /* a closed binding waits for its end */
-	bool closing;      /* flux_loop_close() was called inside a callback */
+	struct flux_list members; /* those that have turns */
+	struct flux_list idlers;  /* the others */
+	const void *owner;        /* names the thread that turns the loop */
+	bool busy;                /* inside on_fd, on_turn or the end: callbacks may be on the stack */
+	bool turning;             /* inside on_turn, where rearm would be answered too soon */
+	bool asked;               /* ops.rearm was called and its turn has not come */
+	bool again;               /* work came up inside the turn */
+	bool reap;                /* a closed member waits for its end */
+	bool closing;             /* flux_loop_close() was called inside a callback */
 	char detail[FLUX_LOOP_DETAIL];
 };
 

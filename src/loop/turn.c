@@ -64,9 +64,7 @@ static void receive(struct flux_binding *binding)
 
 static int watch(struct flux_binding *binding, uint32_t events)
 {
-	struct flux_loop *loop = binding->loop;
-
-	return loop->ops.watch(loop->host, binding->sock.fd, events, binding, &binding->watch);
+	return flux_member_watch(&binding->member, binding->sock.fd, events);
 }
 
 /* Nothing is sent for a moment: to wait for "writable" would not wait at all. */
@@ -129,9 +127,11 @@ static void send_due(struct flux_binding *binding)
 
 /* ---- The turn ---- */
 
-void flux_binding_on_fd(struct flux_binding *binding, uint32_t events)
+void flux_binding_on_fd(struct flux_member *member, uint32_t events)
 {
-	if (binding->closing)
+	struct flux_binding *binding = flux_binding_of(member);
+
+	if (binding->member.closing)
 		return;
 	if ((events & FLUX_LOOP_OUT) && binding->tx_blocked) {
 		binding->tx_blocked = false;
@@ -139,42 +139,47 @@ void flux_binding_on_fd(struct flux_binding *binding, uint32_t events)
 	}
 	if (events & FLUX_LOOP_IN)
 		receive(binding);
-	if (!binding->closing)
+	if (!binding->member.closing)
 		flux_binding_touch(binding);
 }
 
-void flux_binding_advance(struct flux_binding *binding, flux_ts now)
+void flux_binding_advance(struct flux_member *member, flux_ts now)
 {
-	if (binding->closing)
+	struct flux_binding *binding = flux_binding_of(member);
+
+	if (binding->member.closing)
 		return;
 	if (binding->tx_resume != 0 && now >= binding->tx_resume) {
 		binding->tx_resume = 0;
-		binding->active = true;
+		binding->member.active = true;
 	}
 	if (now >= flux_endpoint_deadline(binding->ep)) {
 		binding->now = flux_ts_max(now, binding->now);
 		flux_endpoint_expire(binding->ep, binding->now);
-		binding->active = true;
+		binding->member.active = true;
 	}
-	if (binding->active)
+	if (binding->member.active)
 		flux_binding_deliver(binding);
 }
 
-void flux_binding_flush(struct flux_binding *binding)
+void flux_binding_flush(struct flux_member *member)
 {
-	if (binding->closing || !binding->active)
+	struct flux_binding *binding = flux_binding_of(member);
+
+	if (binding->member.closing || !binding->member.active)
 		return;
-	binding->active = false;
+	binding->member.active = false;
 	send_due(binding);
 	flux_binding_deliver(binding); /* what came of sending */
 	binding->spent = false;
 }
 
-flux_ts flux_binding_deadline(const struct flux_binding *binding)
+flux_ts flux_binding_deadline(const struct flux_member *member)
 {
+	const struct flux_binding *binding = flux_binding_of(member);
 	flux_ts due;
 
-	if (binding->closing)
+	if (binding->member.closing)
 		return FLUX_NEVER;
 	due = flux_endpoint_deadline(binding->ep);
 	return binding->tx_resume ? flux_ts_min(due, binding->tx_resume) : due;

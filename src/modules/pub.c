@@ -26,13 +26,13 @@ int flux_pub_open(struct flux_pub **pub, struct flux_binding *binding, flux_sid 
 	struct flux_pub *p;
 	int rc;
 
-	if (!FLUX_OWNED(binding->loop))
+	if (!FLUX_OWNED(binding->member.loop))
 		return FLUX_ETHREAD;
 	rc = cfg ? flux_cfg_copy(&known, sizeof(known), cfg) : 0;
 	if (rc < 0)
-		return flux_cfg_fail(binding->loop, rc);
+		return flux_cfg_fail(binding->member.loop, rc);
 	if (sid == 0)
-		return flux_loop_fail(binding->loop, FLUX_ECLOSED, "session 0 is no session");
+		return flux_loop_fail(binding->member.loop, FLUX_ECLOSED, "session 0 is no session");
 	rc = flux_attachment_create(&att, binding, sid, sizeof(*p), false);
 	if (rc < 0)
 		return rc;
@@ -46,7 +46,7 @@ int flux_pub_open(struct flux_pub **pub, struct flux_binding *binding, flux_sid 
 
 void flux_pub_close(struct flux_pub *pub)
 {
-	if (pub && FLUX_OWNED(pub->att.binding->loop))
+	if (pub && FLUX_OWNED(pub->att.binding->member.loop))
 		flux_attachment_destroy(&pub->att);
 }
 
@@ -54,9 +54,9 @@ void flux_pub_close(struct flux_pub *pub)
 static int check(const struct flux_pub *pub)
 {
 	if (pub->att.gone)
-		return flux_loop_fail(pub->att.binding->loop, FLUX_ECLOSED, "the publication is closed");
-	if (pub->att.binding->closing)
-		return flux_loop_fail(pub->att.binding->loop, FLUX_ECLOSED, "the binding is closed");
+		return flux_loop_fail(pub->att.binding->member.loop, FLUX_ECLOSED, "the publication is closed");
+	if (pub->att.binding->member.closing)
+		return flux_loop_fail(pub->att.binding->member.loop, FLUX_ECLOSED, "the binding is closed");
 	return 0;
 }
 
@@ -66,7 +66,7 @@ static int pass(const struct flux_pub *pub, int rc)
 	struct flux_binding *binding = pub->att.binding;
 
 	if (rc < 0 && rc != FLUX_EAGAIN)
-		return flux_loop_fail(binding->loop, rc, "%s", flux_endpoint_detail(binding->ep));
+		return flux_loop_fail(binding->member.loop, rc, "%s", flux_endpoint_detail(binding->ep));
 	return rc;
 }
 
@@ -75,7 +75,7 @@ int flux_pub_send(struct flux_pub *pub, const void *data, uint32_t len)
 	struct flux_binding *binding = pub->att.binding;
 	int rc;
 
-	if (!FLUX_OWNED(binding->loop))
+	if (!FLUX_OWNED(binding->member.loop))
 		return FLUX_ETHREAD;
 	rc = check(pub);
 	if (rc < 0)
@@ -90,7 +90,7 @@ int flux_pub_claim(struct flux_pub *pub, uint32_t len, struct flux_claim *claim)
 {
 	int rc;
 
-	if (!FLUX_OWNED(pub->att.binding->loop))
+	if (!FLUX_OWNED(pub->att.binding->member.loop))
 		return FLUX_ETHREAD;
 	rc = check(pub);
 	if (rc < 0)
@@ -103,7 +103,7 @@ int flux_pub_publish(struct flux_pub *pub, uint32_t len)
 	struct flux_binding *binding = pub->att.binding;
 	int rc;
 
-	if (!FLUX_OWNED(binding->loop))
+	if (!FLUX_OWNED(binding->member.loop))
 		return FLUX_ETHREAD;
 	rc = check(pub);
 	if (rc < 0)
@@ -118,7 +118,7 @@ void flux_pub_abort(struct flux_pub *pub)
 {
 	struct flux_binding *binding = pub->att.binding;
 
-	if (!FLUX_OWNED(binding->loop) || check(pub) < 0)
+	if (!FLUX_OWNED(binding->member.loop) || check(pub) < 0)
 		return;
 	flux_session_abort_claim(binding->ep, pub->att.sid);
 	flux_binding_touch(binding); /* what was sent behind it may go */
@@ -128,14 +128,14 @@ uint32_t flux_pub_max_message(const struct flux_pub *pub)
 {
 	struct flux_binding *binding = pub->att.binding;
 
-	return FLUX_OWNED(binding->loop) ? flux_session_max_message(binding->ep, pub->att.sid) : 0;
+	return FLUX_OWNED(binding->member.loop) ? flux_session_max_message(binding->ep, pub->att.sid) : 0;
 }
 
 uint32_t flux_pub_max_claim(const struct flux_pub *pub)
 {
 	struct flux_binding *binding = pub->att.binding;
 
-	return FLUX_OWNED(binding->loop) ? flux_session_max_claim(binding->ep, pub->att.sid) : 0;
+	return FLUX_OWNED(binding->member.loop) ? flux_session_max_claim(binding->ep, pub->att.sid) : 0;
 }
 
 flux_sid flux_pub_sid(const struct flux_pub *pub)

@@ -25,13 +25,13 @@ int flux_sub_open(struct flux_sub **sub, struct flux_binding *binding, flux_sid 
 	struct flux_sub *s;
 	int rc;
 
-	if (!FLUX_OWNED(binding->loop))
+	if (!FLUX_OWNED(binding->member.loop))
 		return FLUX_ETHREAD;
 	rc = flux_cfg_copy(&known, sizeof(known), cfg);
 	if (rc < 0)
-		return flux_cfg_fail(binding->loop, rc);
+		return flux_cfg_fail(binding->member.loop, rc);
 	if (!known.on_message)
-		return flux_loop_fail(binding->loop, FLUX_EINVAL, "on_message is not set");
+		return flux_loop_fail(binding->member.loop, FLUX_EINVAL, "on_message is not set");
 	rc = flux_attachment_create(&att, binding, sid, sizeof(*s), true);
 	if (rc < 0)
 		return rc;
@@ -44,7 +44,7 @@ int flux_sub_open(struct flux_sub **sub, struct flux_binding *binding, flux_sid 
 
 void flux_sub_close(struct flux_sub *sub)
 {
-	if (sub && FLUX_OWNED(sub->att.binding->loop))
+	if (sub && FLUX_OWNED(sub->att.binding->member.loop))
 		flux_attachment_destroy(&sub->att);
 }
 
@@ -52,7 +52,7 @@ void flux_sub_pause(struct flux_sub *sub, flux_sid sid)
 {
 	struct flux_binding *binding = sub->att.binding;
 
-	if (FLUX_OWNED(binding->loop) && !binding->closing)
+	if (FLUX_OWNED(binding->member.loop) && !binding->member.closing)
 		flux_binding_pause(binding, sid);
 }
 
@@ -60,6 +60,6 @@ void flux_sub_resume(struct flux_sub *sub, flux_sid sid)
 {
 	struct flux_binding *binding = sub->att.binding;
 
-	if (FLUX_OWNED(binding->loop) && !binding->closing)
+	if (FLUX_OWNED(binding->member.loop) && !binding->member.closing)
 		flux_binding_resume(binding, sid);
 }

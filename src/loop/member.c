@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Joining a loop and leaving it, for whatever lives there. */
+#include "loop/member.h"
+
+#include <string.h>
+
+#include "loop/loop.h"
+
+int flux_member_join(struct flux_member *member, struct flux_loop *loop, const struct flux_member_ops *ops)
+{
+	if (loop->closing)
+		return flux_loop_fail(loop, FLUX_ECLOSED, "the loop is being closed");
+	member->loop = loop;
+	member->ops = ops;
+	member->fd = -1;
+	flux_list_append(ops->advance ? &loop->members : &loop->idlers, &member->on_loop);
+	return 0;
+}
+
+int flux_member_watch(struct flux_member *member, int fd, uint32_t events)
+{
+	struct flux_loop *loop = member->loop;
+	int rc = loop->ops.watch(loop->host, fd, events, member, &member->slot);
+
+	if (rc < 0)
+		return flux_loop_fail(loop, rc, "the event loop cannot watch descriptor %d: %s", fd,
+				      strerror(-rc));
+	member->fd = events ? fd : -1;
+	return 0;
+}
+
+void flux_member_touch(struct flux_member *member)
+{
+	member->active = true;
+	flux_loop_ask(member->loop);
+}
+
+bool flux_member_close(struct flux_member *member)
+{
+	if (member->closing)
+		return false;
+	member->closing = true;
+	if (member->fd >= 0)
+		(void)flux_member_watch(member, member->fd, 0);
+	member->loop->reap = true;
+	flux_loop_ask(member->loop);
+	return true;
+}
+
+void flux_member_leave(struct flux_member *member)
+{
+	flux_list_remove(&member->on_loop);
+}
