@@ -72,8 +72,10 @@ int flux_loop_create(struct flux_loop **loop, const struct flux_loop_ops *ops, v
 	if (!mem)
 		mem = &flux_mem_libc;
 	l = flux_mem_take_zeroed(mem, 1, sizeof(*l));
-	if (!l)
+	if (!l || flux_heap_init(&l->timers, mem, 0) < 0) {
+		flux_mem_give(mem, l, 1, sizeof(*l));
 		return FLUX_ENOMEM;
+	}
 	l->ops = known;
 	l->host = host;
 	l->mem = mem;
@@ -158,6 +160,7 @@ static bool leave(struct flux_loop *loop)
 	if (!loop->closing)
 		return true;
 	loop->ops.close(loop->host);
+	flux_heap_fini(&loop->timers);
 	flux_mem_give(loop->mem, loop, 1, sizeof(*loop));
 	return false;
 }
@@ -197,6 +200,7 @@ int flux_loop_on_turn(struct flux_loop *loop)
 	loop->again = false;
 	loop->turning = true;
 	now = flux_clock_now();
+	flux_timers_run(loop, now);
 	/* Two rounds, so that what a callback of one member sends on another leaves in this turn. */
 	FOR_EACH(node, &loop->members)
 	member_at(node)->ops->advance(member_at(node), now);
@@ -210,7 +214,7 @@ int flux_loop_on_turn(struct flux_loop *loop)
 flux_ts flux_loop_deadline(const struct flux_loop *loop)
 {
 	const struct flux_node *node = loop->members.head.next;
-	flux_ts due = FLUX_NEVER;
+	flux_ts due = flux_timers_deadline(loop);
 
 	for (; node != &loop->members.head; node = node->next) {
 		const struct flux_member *member = FLUX_CONTAINER(node, struct flux_member, on_loop);

@@ -7,6 +7,7 @@
 
 #include <flux/loop.h>
 
+#include "core/base/heap.h"
 #include "core/base/list.h"
 
 #define FLUX_LOOP_DETAIL 320
@@ -17,6 +18,8 @@ struct flux_loop {
 	const struct flux_mem *mem;
 	struct flux_list members; /* those that have turns */
 	struct flux_list idlers;  /* the others */
+	struct flux_heap timers;  /* timer.c */
+	uint32_t n_timers;        /* open ones */
 	const void *owner;        /* names the thread that turns the loop */
 	bool busy;                /* inside on_fd, on_turn or the end: callbacks may be on the stack */
 	bool turning;             /* inside on_turn, where rearm would be answered too soon */
@@ -26,6 +29,10 @@ struct flux_loop {
 	bool closing;             /* flux_loop_close() was called inside a callback */
 	char detail[FLUX_LOOP_DETAIL];
 };
+
+/* Call the timers that are due; when the next one is. */
+void flux_timers_run(struct flux_loop *loop, flux_ts now);
+flux_ts flux_timers_deadline(const struct flux_loop *loop);
 
 /* Have a turn run soon. */
 void flux_loop_ask(struct flux_loop *loop);

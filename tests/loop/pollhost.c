@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/loop/rows.h"
+
 #define MAX_FDS    256
 #define LONGEST_MS 5
 
@@ -112,7 +114,7 @@ void pollhost_round(void *arg)
 	forget_closed(host);
 	poll(host->fds, host->n, sleep_ms(host));
 	for (nfds_t i = 0; i < host->n && host->loop; i++) {
-		uint32_t events = (host->fds[i].revents & (POLLIN | POLLERR) ? FLUX_LOOP_IN : 0) |
+		uint32_t events = (host->fds[i].revents & (POLLIN | POLLERR | POLLHUP) ? FLUX_LOOP_IN : 0) |
 				  (host->fds[i].revents & POLLOUT ? FLUX_LOOP_OUT : 0);
 
 		if (events && host->fds[i].fd >= 0)
@@ -129,3 +131,12 @@ void pollhost_close(void *host)
 {
 	free(host);
 }
+
+static int open_poll(struct flux_loop **loop, void **host)
+{
+	return pollhost_open(loop, host, NULL);
+}
+
+const struct adapter poll_rows[1] = {
+	{ "poll", open_poll, pollhost_round, pollhost_close },
+};

@@ -240,15 +240,20 @@ void world_idle(struct world *w)
 
 int world_run(const char *group, const struct world_test *tests, unsigned int n)
 {
-	unsigned int all = n * n_adapters;
-	struct CMUnitTest *list = calloc(all, sizeof(*list));
-	char(*names)[128] = calloc(all, sizeof(*names));
+	unsigned int adapters = 0, all;
+	struct CMUnitTest *list;
+	char(*names)[128];
 	int rc;
 
+	while (adapter_at(adapters))
+		adapters++;
+	all = n * adapters;
+	list = calloc(all, sizeof(*list));
+	names = calloc(all, sizeof(*names));
 	if (!list || !names)
 		return 1;
 	for (unsigned int i = 0; i < all; i++) {
-		const struct adapter *adapter = &adapters[i / n];
+		const struct adapter *adapter = adapter_at(i / n);
 
 		snprintf(names[i], sizeof(names[i]), "%s: %s", adapter->name, tests[i % n].name);
 		list[i].name = names[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two ends on one loop of some adapter, with a stream of numbered messages that check themselves.
- * A test body is written once and run over every row of `adapters`.
+ * A test body is written once and run over every row.
  */
 #ifndef FLUX_TESTS_LOOP_WORLD_H
 #define FLUX_TESTS_LOOP_WORLD_H
@@ -15,7 +15,7 @@
 /* A host's loop with Flux in it. */
 struct adapter {
 	const char *name;
-	/* Make the host's loop and open Flux in it. */
+	/* Make the host's loop and open Flux in it. *loop becomes NULL when the test closes it. */
 	int (*open)(struct flux_loop **loop, void **host);
 	/* One round of the host's loop. It may sleep until something happens, but not for ever. */
 	void (*round)(void *host);
@@ -23,8 +23,8 @@ struct adapter {
 	void (*close)(void *host);
 };
 
-extern const struct adapter adapters[];
-extern const unsigned int n_adapters;
+/* Every row there is, one after the other; NULL behind the last. */
+const struct adapter *adapter_at(unsigned int i);
 
 /* Which callback calls end->hook. */
 enum where {

@@ -4,6 +4,8 @@
 
 #include <flux/error.h>
 
+#include <string.h>
+
 #include "core/base/mem.h"
 
 int flux_heap_init(struct flux_heap *heap, const struct flux_mem *mem, uint32_t cap)
@@ -19,6 +21,21 @@ void flux_heap_fini(struct flux_heap *heap)
 {
 	flux_mem_give(heap->mem, heap->nodes, (size_t)heap->cap + 1, sizeof(*heap->nodes));
 	heap->nodes = NULL;
+}
+
+int flux_heap_reserve(struct flux_heap *heap, uint32_t cap)
+{
+	struct flux_heap more;
+
+	if (cap <= heap->cap)
+		return 0;
+	if (flux_heap_init(&more, heap->mem, 2 * cap) < 0)
+		return FLUX_ENOMEM;
+	memcpy(more.nodes, heap->nodes, ((size_t)heap->n + 1) * sizeof(*heap->nodes));
+	more.n = heap->n;
+	flux_heap_fini(heap);
+	*heap = more;
+	return 0;
 }
 
 static void place(struct flux_heap *heap, uint32_t pos, struct flux_heap_node *node)

@@ -19,6 +19,8 @@ struct flux_heap {
 /* Room for `cap` nodes; 0 or FLUX_ENOMEM. */
 int flux_heap_init(struct flux_heap *heap, const struct flux_mem *mem, uint32_t cap);
 void flux_heap_fini(struct flux_heap *heap);
+/* Make room for `cap` nodes, or about twice as many; 0, or FLUX_ENOMEM with nothing changed. */
+int flux_heap_reserve(struct flux_heap *heap, uint32_t cap);
 
 /* Put the node at `key`, wherever it was; FLUX_NEVER takes it out. O(log n). */
 void flux_heap_set(struct flux_heap *heap, struct flux_heap_node *node, flux_ts key);
