@@ -113,6 +113,16 @@ FLUX_API void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events
 FLUX_API int flux_loop_on_turn(struct flux_loop *loop);
 
 /**
+ * For a host that will not sleep for a while, but turn the loop again and again: those who would ask to
+ * be woken by other threads look for themselves in each turn, and the others need no system call.
+ *
+ * @param awake  1; 0: it may sleep after the next turn, which has to come before.
+ *
+ * Thread: owner.
+ */
+FLUX_API void flux_loop_set_awake(struct flux_loop *loop, int awake);
+
+/**
  * When flux_loop_on_turn() must run at the latest.
  *
  * @return a time of flux_loop_now(), maybe past; FLUX_NEVER: no need.

@@ -229,6 +229,8 @@ int flux_loop_poll_epoll(struct flux_loop *loop, flux_ts timeout)
 	host->polling = true;
 	n = wait_for(host, events, timeout);
 	did = host->turn || n > 0;
+	if (timeout == 0)
+		host->turn = true; /* one who does not wait may be spinning: see flux_loop_set_awake() */
 	hand_out(host, events, n);
 	end_turn(host);
 	host->polling = false;

@@ -211,6 +211,15 @@ int flux_loop_on_turn(struct flux_loop *loop)
 	return loop->again || flux_loop_deadline(loop) <= flux_clock_now();
 }
 
+void flux_loop_set_awake(struct flux_loop *loop, int awake)
+{
+	if (!FLUX_OWNED(loop) || loop->awake == !!awake)
+		return;
+	loop->awake = awake;
+	FOR_EACH(node, &loop->members)
+	flux_member_touch(member_at(node));
+}
+
 flux_ts flux_loop_deadline(const struct flux_loop *loop)
 {
 	const struct flux_node *node = loop->members.head.next;

@@ -26,6 +26,7 @@ struct flux_loop {
 	bool asked;               /* ops.rearm was called and its turn has not come */
 	bool again;               /* work came up inside the turn */
 	bool reap;                /* a closed member waits for its end */
+	bool awake;               /* the host does not sleep: nobody has to be woken */
 	bool closing;             /* flux_loop_close() was called inside a callback */
 	char detail[FLUX_LOOP_DETAIL];
 };

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads of their own: calls into them, ways to idle changed under load, every way to start and to end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <flux/epoll.h>
+#include <flux/place.h>
+#include <flux/pub.h>
+#include <flux/sub.h>
+#include <flux/timer.h>
+#include <flux/worker.h>
+
+#define UNUSED(x) (void)(x)
+
+static const uint32_t ways[] = { FLUX_IDLE_ADAPTIVE, FLUX_IDLE_SPIN, FLUX_IDLE_SLEEP };
+#define N_WAYS 3
+
+static struct flux_worker_cfg forced(uint32_t idle)
+{
+	struct flux_worker_cfg cfg = FLUX_WORKER_CFG_INIT;
+
+	cfg.idle = idle;
+	cfg.force_spin = 1; /* the machine may have one CPU */
+	return cfg;
+}
+
+static void wait_for(sem_t *sem)
+{
+	while (sem_wait(sem) < 0)
+		;
+}
+
+/* ---- Calls ---- */
+
+struct tally {
+	uint64_t next[4]; /* of each caller */
+	uint64_t got, wrong;
+	pthread_t thread;
+	sem_t done;
+	uint64_t want;
+};
+
+static struct tally tally;
+
+static void tally_begin(uint64_t want)
+{
+	memset(&tally, 0, sizeof(tally));
+	tally.want = want;
+	sem_init(&tally.done, 0, 0);
+}
+
+static void count(void *ctx, struct flux_loop *loop)
+{
+	uint64_t value = (uintptr_t)ctx;
+
+	tally.wrong += !loop || (value & UINT32_MAX) != tally.next[value >> 32]++;
+	tally.thread = pthread_self();
+	if (++tally.got == tally.want)
+		sem_post(&tally.done);
+}
+
+struct caller {
+	struct flux_worker *worker;
+	pthread_t thread;
+	uint64_t number;
+	uint32_t full;
+};
+
+static void *call_often(void *arg)
+{
+	struct caller *c = arg;
+
+	for (uint64_t i = 0; i < 2000; i++) {
+		int rc;
+
+		while ((rc = flux_worker_call(c->worker, count, (void *)(uintptr_t)(c->number << 32 | i))) ==
+		       FLUX_EAGAIN) {
+			c->full++;
+			sched_yield();
+		}
+		if (rc < 0)
+			abort();
+	}
+	return NULL;
+}
+
+static void calls_come_in_order(void **state)
+{
+	UNUSED(state);
+	for (int way = 0; way < N_WAYS; way++) {
+		struct flux_worker_cfg cfg = forced(ways[way]);
+		struct flux_worker *worker;
+		struct caller callers[3];
+
+		tally_begin(6000);
+		cfg.calls = 4;
+		assert_int_equal(flux_worker_open(&worker, &cfg, NULL), 0);
+		for (uint64_t i = 0; i < 3; i++) {
+			callers[i] = (struct caller){ .worker = worker, .number = i };
+			assert_int_equal(pthread_create(&callers[i].thread, NULL, call_often, &callers[i]), 0);
+		}
+		for (int i = 0; i < 3; i++)
+			pthread_join(callers[i].thread, NULL);
+		wait_for(&tally.done);
+		assert_int_equal(tally.wrong, 0);
+		assert_false(pthread_equal(tally.thread, pthread_self()));
+		flux_worker_close(worker);
+	}
+}
+
+static void what_was_asked_is_done_before_the_end(void **state)
+{
+	UNUSED(state);
+	for (int way = 0; way < N_WAYS; way++) {
+		struct flux_worker_cfg cfg = forced(ways[way]);
+		struct flux_worker *worker;
+
+		tally_begin(0);
+		assert_int_equal(flux_worker_open(&worker, &cfg, NULL), 0);
+		for (uint64_t i = 0; i < 200; i++)
+			assert_int_equal(flux_worker_call(worker, count, (void *)(uintptr_t)i), 0);
+		flux_worker_close(worker);
+		assert_int_equal(tally.got, 200);
+		assert_int_equal(tally.wrong, 0);
+	}
+	flux_worker_close(NULL);
+}
+
+/* ---- A stream between two of them ---- */
+
+#define MESSAGES 30000u
+
+struct side {
+	struct flux_worker *worker;
+	struct flux_binding *binding;
+	struct flux_pub *pub;
+	char local[FLUX_ADDR_TEXT];
+	const char *peer;
+	uint64_t sent, got, wrong;
+	sem_t ready, done;
+};
+
+static struct side from, to;
+
+static void send_on(struct side *s)
+{
+	while (s->sent < MESSAGES && flux_pub_send(s->pub, &s->sent, sizeof(s->sent)) == 0)
+		s->sent++;
+}
+
+static void on_writable(void *ctx, struct flux_pub *pub)
+{
+	UNUSED(pub);
+	send_on(ctx);
+}
+
+static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid, const struct flux_msg *msg)
+{
+	struct side *s = ctx;
+	uint64_t value = 0;
+
+	UNUSED(sub);
+	UNUSED(sid);
+	if (msg->len == sizeof(value))
+		memcpy(&value, msg->data, sizeof(value));
+	s->wrong += msg->len != sizeof(value) || value != s->got;
+	if (++s->got == MESSAGES)
+		sem_post(&s->done);
+	return FLUX_TAKE;
+}
+
+static int start_to(void *ctx, struct flux_loop *loop)
+{
+	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
+	struct flux_sub_cfg sub = FLUX_SUB_CFG_INIT;
+	struct flux_sub *unused;
+	struct flux_addr local;
+	struct side *s = ctx;
+	int rc;
+
+	cfg.local = "127.0.0.1:0";
+	sub.on_message = on_message;
+	sub.ctx = s;
+	rc = flux_binding_open(&s->binding, loop, &cfg);
+	if (rc == 0)
+		rc = flux_sub_open(&unused, s->binding, 0, &sub);
+	if (rc == 0) {
+		flux_binding_local(s->binding, &local);
+		flux_addr_format(&local, s->local);
+	}
+	return rc;
+}
+
+static int start_from(void *ctx, struct flux_loop *loop)
+{
+	struct flux_pub_cfg pub = FLUX_PUB_CFG_INIT;
+	struct side *s = ctx;
+	flux_sid sid;
+	int rc = flux_binding_open(&s->binding, loop, NULL);
+
+	pub.on_writable = on_writable;
+	pub.ctx = s;
+	if (rc == 0)
+		rc = flux_binding_connect(s->binding, s->peer, &sid);
+	if (rc == 0)
+		rc = flux_pub_open(&s->pub, s->binding, sid, &pub);
+	return rc;
+}
+
+/* E: a thousand changes of how it idles, under load: every message arrives, once and in order. */
+static void a_thousand_changes_lose_nothing(void **state)
+{
+	struct flux_worker_cfg cfg;
+
+	UNUSED(state);
+	memset(&from, 0, sizeof(from));
+	memset(&to, 0, sizeof(to));
+	sem_init(&to.done, 0, 0);
+	cfg = forced(FLUX_IDLE_SLEEP);
+	cfg.on_start = start_to;
+	cfg.ctx = &to;
+	assert_int_equal(flux_worker_open(&to.worker, &cfg, NULL), 0);
+	from.peer = to.local;
+	cfg.on_start = start_from;
+	cfg.ctx = &from;
+	assert_int_equal(flux_worker_open(&from.worker, &cfg, NULL), 0);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(flux_worker_set_idle(i % 2 ? to.worker : from.worker, ways[i / 2 % N_WAYS], NULL), 0);
+		sched_yield();
+	}
+	assert_int_equal(flux_worker_set_idle(to.worker, FLUX_IDLE_SLEEP, NULL), 0);
+	assert_int_equal(flux_worker_set_idle(from.worker, FLUX_IDLE_ADAPTIVE, NULL), 0);
+	wait_for(&to.done);
+	flux_worker_close(from.worker);
+	flux_worker_close(to.worker);
+	assert_int_equal(to.got, MESSAGES);
+	assert_int_equal(to.wrong, 0);
+}
+
+/* ---- Beginning and end ---- */
+
+struct life {
+	int rc;
+	uint32_t starts, stops;
+	bool close;
+	sem_t gone;
+	char name[32];
+	struct flux_cpus cpus;
+	sigset_t signals;
+};
+
+static void close_loop(void *ctx, struct flux_timer *timer)
+{
+	struct life *life = ctx;
+
+	UNUSED(timer);
+	life->stops += 100;
+}
+
+static int on_start(void *ctx, struct flux_loop *loop)
+{
+	struct life *life = ctx;
+	struct flux_timer *timer;
+
+	life->starts++;
+	pthread_getname_np(pthread_self(), life->name, sizeof(life->name));
+	if (flux_cpus_allowed(pthread_self(), &life->cpus) < 0)
+		life->cpus.count = 0;
+	pthread_sigmask(SIG_BLOCK, NULL, &life->signals);
+	if (flux_timer_open(&timer, loop, close_loop, life) < 0)
+		return FLUX_ENOMEM;
+	return life->rc;
+}
+
+static void on_stop(void *ctx, struct flux_loop *loop)
+{
+	struct life *life = ctx;
+
+	UNUSED(loop);
+	life->stops++;
+}
+
+static void it_is_placed_and_named(void **state)
+{
+	struct flux_worker_cfg cfg = FLUX_WORKER_CFG_INIT;
+	struct flux_cpus mine;
+	struct life life = { 0 };
+	struct flux_worker *worker;
+
+	UNUSED(state);
+	assert_int_equal(flux_cpus_allowed(pthread_self(), &mine), 0);
+	cfg.on_start = on_start;
+	cfg.on_stop = on_stop;
+	cfg.ctx = &life;
+	cfg.name = "mail";
+	cfg.pin = 1;
+	while (!flux_cpus_has(&mine, cfg.cpu))
+		cfg.cpu++;
+	assert_int_equal(flux_worker_open(&worker, &cfg, NULL), 0);
+	assert_string_equal(life.name, "mail");
+	assert_int_equal(life.cpus.count, 1);
+	assert_true(flux_cpus_has(&life.cpus, cfg.cpu));
+	assert_int_equal(sigismember(&life.signals, SIGTERM), 1);
+	assert_int_equal(life.starts, 1);
+	assert_int_equal(life.stops, 0);
+	flux_worker_close(worker);
+	assert_int_equal(life.stops, 1);
+}
+
+static void shut(void *ctx, struct flux_loop *loop)
+{
+	struct life *life = ctx;
+
+	flux_loop_close(loop);
+	sem_post(&life->gone);
+}
+
+static void seen(void *ctx, struct flux_loop *loop)
+{
+	*(int *)ctx = loop ? 1 : 2;
+}
+
+/* A callback closes the loop: calls that come too late are refused, or made at the end, without a loop. */
+static void a_callback_closes_the_loop(void **state)
+{
+	UNUSED(state);
+	for (int way = 0; way < N_WAYS; way++) {
+		struct flux_worker_cfg cfg = forced(ways[way]);
+		struct life life = { 0 };
+		struct flux_worker *worker;
+		int late = 0, rc;
+
+		sem_init(&life.gone, 0, 0);
+		cfg.on_start = on_start;
+		cfg.on_stop = on_stop;
+		cfg.ctx = &life;
+		assert_int_equal(flux_worker_open(&worker, &cfg, NULL), 0);
+		assert_int_equal(flux_worker_call(worker, shut, &life), 0);
+		wait_for(&life.gone);
+		rc = flux_worker_call(worker, seen, &late);
+		assert_int_equal(flux_worker_set_idle(worker, FLUX_IDLE_SLEEP, NULL), 0);
+		flux_worker_close(worker);
+		assert_int_equal(late, rc == 0 ? 2 : 0);
+		assert_true(rc == 0 || rc == FLUX_ECLOSED);
+		assert_int_equal(life.stops, 0);
+	}
+}
+
+static int no_driver(struct flux_loop **loop, char *why, size_t why_cap)
+{
+	UNUSED(loop);
+	snprintf(why, why_cap, "no such loop here");
+	return FLUX_ENOTSUP;
+}
+
+static void refusals(void **state)
+{
+	const struct flux_driver none = { sizeof(none), "none", no_driver, NULL };
+	struct flux_worker_cfg cfg = FLUX_WORKER_CFG_INIT;
+	struct life life = { .rc = FLUX_EREFUSED };
+	struct flux_worker *worker = NULL;
+	char why[FLUX_WHY_TEXT];
+
+	UNUSED(state);
+	cfg.idle = 7;
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), FLUX_EINVAL);
+	assert_non_null(strstr(why, "FLUX_IDLE_ADAPTIVE"));
+	cfg = forced(0);
+	cfg.calls = 3;
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), FLUX_EINVAL);
+	cfg = forced(0);
+	cfg.name = "far too long for a thread";
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), FLUX_EINVAL);
+	assert_true(why[0] != 0);
+	cfg = forced(0);
+	cfg.pin = 1;
+	cfg.cpu = FLUX_CPUS_MAX;
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), FLUX_EINVAL);
+	cfg = forced(0);
+	cfg.driver = &none;
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), FLUX_ENOTSUP);
+	assert_string_equal(why, "no such loop here");
+	cfg = forced(0);
+	cfg.on_start = on_start;
+	cfg.ctx = &life;
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), FLUX_EREFUSED);
+	assert_int_equal(life.starts, 1);
+	cfg.size = 2;
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), FLUX_EINVAL);
+	assert_null(worker);
+}
+
+/* One CPU for all: to spin there is refused, at the start and later, unless forced. */
+static void spinning_on_the_only_cpu(void **state)
+{
+	struct flux_worker_cfg cfg = FLUX_WORKER_CFG_INIT;
+	struct flux_worker *worker;
+	char why[FLUX_WHY_TEXT];
+	cpu_set_t before, one;
+	unsigned int cpu = 0;
+
+	UNUSED(state);
+	assert_int_equal(pthread_getaffinity_np(pthread_self(), sizeof(before), &before), 0);
+	while (!CPU_ISSET(cpu, &before))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(pthread_setaffinity_np(pthread_self(), sizeof(one), &one), 0);
+	cfg.idle = FLUX_IDLE_SPIN;
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), FLUX_EUNSAFE);
+	assert_non_null(strstr(why, "second"));
+	cfg.idle = FLUX_IDLE_ADAPTIVE;
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), 0);
+	assert_int_equal(flux_worker_set_idle(worker, FLUX_IDLE_SPIN, why), FLUX_EUNSAFE);
+	assert_int_equal(flux_worker_set_idle(worker, 9, why), FLUX_EINVAL);
+	flux_worker_close(worker);
+	cfg = forced(FLUX_IDLE_SPIN);
+	assert_int_equal(flux_worker_open(&worker, &cfg, why), 0);
+	flux_worker_close(worker);
+	assert_int_equal(pthread_setaffinity_np(pthread_self(), sizeof(before), &before), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(calls_come_in_order),
+		cmocka_unit_test(what_was_asked_is_done_before_the_end),
+		cmocka_unit_test(a_thousand_changes_lose_nothing),
+		cmocka_unit_test(it_is_placed_and_named),
+		cmocka_unit_test(a_callback_closes_the_loop),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(spinning_on_the_only_cpu),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
