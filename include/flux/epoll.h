@@ -47,7 +47,8 @@ FLUX_API int flux_loop_poll_epoll(struct flux_loop *loop, flux_ts timeout);
  * flux_loop_poll_epoll(loop, 0) while it is readable. It is so whenever that has something to do, be it
  * data, a deadline or the rest of a turn. From this call on each turn pays for keeping it true.
  *
- * @return a descriptor, which the loop closes; FLUX_EINVAL: the loop is of another adapter.
+ * @return a descriptor, which the loop closes; FLUX_EINVAL: the loop is of another adapter; -EMFILE,
+ *         -ENFILE: no descriptor left for it, raise the limit.
  *
  * Thread: owner.
  */

@@ -4,7 +4,8 @@
  * and then need only flux_loop_close() and flux_loop_detail() of this header; the rest is for those who
  * write an adapter, and every adapter of ours uses nothing else.
  *
- * The contract: fds first, then flux_loop_on_turn(), then flux_loop_deadline(), then sleep.
+ * The contract: fds first, then flux_loop_on_turn(), then flux_loop_deadline(), then sleep. With
+ * flux_loop_keep_time() the deadline is one of the fds.
  *
  * A loop belongs to the thread that turns it, and everything on it to the loop: calls marked "owner" are
  * for that thread. A build with --enable-debug checks it: from another thread such a call does nothing,
@@ -59,6 +60,18 @@ struct flux_loop_ops {
  */
 FLUX_API FLUX_MUST_CHECK int flux_loop_create(struct flux_loop **loop, const struct flux_loop_ops *ops,
 					      void *host, const struct flux_mem *mem);
+
+/**
+ * Keep the deadline in the loop itself: it becomes a timerfd, which ops->watch is asked to watch as any
+ * other, and flux_loop_deadline() need not be asked. For hosts whose timers are not precise: many count
+ * milliseconds.
+ *
+ * @return 0; -EMFILE, -ENFILE: no descriptor left, raise the limit; or what ops->watch said.
+ *
+ * Thread: owner; once, when the loop was made.
+ * Cost:   a descriptor; then a system call whenever the deadline moves earlier.
+ */
+FLUX_API FLUX_MUST_CHECK int flux_loop_keep_time(struct flux_loop *loop);
 
 /**
  * What flux_loop_create() was given as `host`, for an adapter's own calls.

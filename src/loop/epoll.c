@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The epoll adapter: descriptors, and a timerfd for the deadline, in one epoll set. Whoever polls it may
- * sleep in it, or look at the set's own descriptor in a loop of his.
+ * The epoll adapter: all descriptors in one epoll set, the deadline's among them. Whoever polls it may
+ * sleep in it, or look at the set's own descriptor in a loop of his; then a pending turn is one too.
  */
 #include <errno.h>
 #include <limits.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <flux/epoll.h>
@@ -28,12 +28,10 @@ struct watch {
 struct epoll_host {
 	struct flux_loop *loop;
 	int epoll_fd;
-	int timer_fd; /* in the set, with no watch */
-	flux_ts armed;
-	bool turn;     /* one was asked for, or there is more to do */
-	bool polling;  /* inside flux_loop_poll_epoll(), which then frees what is left */
-	bool closed;   /* by flux_loop_close() meanwhile */
-	bool embedded; /* somebody else sleeps on epoll_fd */
+	int turn_fd;  /* embedded: readable while `turn`; else -1 */
+	bool turn;    /* one was asked for, or there is more to do */
+	bool polling; /* inside flux_loop_poll_epoll(), which then frees what is left */
+	bool closed;  /* by flux_loop_close() meanwhile */
 	struct watch *gone;
 };
 
@@ -96,21 +94,13 @@ static int watch_fd(void *arg, int fd, uint32_t events, void *tag, void **slot)
 	return rc;
 }
 
-/* ---- Time ---- */
+/* ---- A turn ---- */
 
-/* Only earlier: an expiry that came too early costs one turn, each change a system call. */
-static void arm(struct epoll_host *host, flux_ts due)
+/* Who sleeps at the set's own descriptor shall see it. */
+static void show_turn(struct epoll_host *host)
 {
-	struct itimerspec when = { 0 };
-
-	if (due >= host->armed)
-		return;
-	when.it_value.tv_sec = (time_t)(due / FLUX_S(1));
-	when.it_value.tv_nsec = (long)(due % FLUX_S(1));
-	if (due == 0)
-		when.it_value.tv_nsec = 1; /* 0 would disarm */
-	timerfd_settime(host->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-	host->armed = due;
+	if (host->turn && host->turn_fd >= 0)
+		(void)!write(host->turn_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
 static void rearm(void *arg)
@@ -118,21 +108,9 @@ static void rearm(void *arg)
 	struct epoll_host *host = arg;
 
 	host->turn = true;
-	if (host->embedded && !host->polling)
-		arm(host, 0);
+	if (!host->polling)
+		show_turn(host);
 }
-
-static void on_timer(struct epoll_host *host)
-{
-	uint64_t expirations;
-
-	if (read(host->timer_fd, &expirations, sizeof(expirations)) < 0)
-		return; /* it was armed anew in between */
-	host->armed = FLUX_NEVER;
-	host->turn = true;
-}
-
-/* ---- A turn ---- */
 
 static uint32_t ready(const struct watch *watch, uint32_t events)
 {
@@ -148,7 +126,7 @@ static void hand_out(struct epoll_host *host, const struct epoll_event *events, 
 		struct watch *watch = events[i].data.ptr;
 
 		if (!watch)
-			on_timer(host);
+			(void)!read(host->turn_fd, &(uint64_t){ 0 }, sizeof(uint64_t));
 		else if (watch->tag)
 			flux_loop_on_fd(host->loop, watch->tag, ready(watch, events[i].events));
 	}
@@ -156,27 +134,20 @@ static void hand_out(struct epoll_host *host, const struct epoll_event *events, 
 
 static void end_turn(struct epoll_host *host)
 {
-	int rc;
-
 	if (!host->turn || host->closed)
 		return;
 	host->turn = false;
-	rc = flux_loop_on_turn(host->loop);
-	if (rc < 0)
-		return;
-	if (rc > 0)
+	if (flux_loop_on_turn(host->loop) > 0)
 		host->turn = true;
-	else
-		arm(host, flux_loop_deadline(host->loop));
-	if (host->turn && host->embedded)
-		arm(host, 0);
+	if (!host->closed)
+		show_turn(host);
 }
 
 static void free_host(struct epoll_host *host)
 {
 	free_gone(host);
-	if (host->timer_fd >= 0)
-		close(host->timer_fd);
+	if (host->turn_fd >= 0)
+		close(host->turn_fd);
 	if (host->epoll_fd >= 0)
 		close(host->epoll_fd);
 	free(host);
@@ -191,7 +162,7 @@ static void close_host(void *arg)
 		free_host(host);
 }
 
-/* The deadline is the timerfd's; this is for a caller who has something else to do by then. */
+/* The deadline is a descriptor's; this is for a caller who has something else to do by then. */
 static int wait_for(struct epoll_host *host, struct epoll_event *events, flux_ts timeout)
 {
 	flux_ts ms = timeout / FLUX_MS(1) + (timeout % FLUX_MS(1) != 0);
@@ -251,17 +222,19 @@ int flux_loop_open_epoll(struct flux_loop **loop)
 
 	if (!host)
 		return FLUX_ENOMEM;
-	host->armed = FLUX_NEVER;
+	host->turn_fd = -1;
 	host->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	host->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (host->epoll_fd < 0 || host->timer_fd < 0)
+	if (host->epoll_fd < 0)
 		rc = -errno;
-	if (rc == 0)
-		rc = control(host, EPOLL_CTL_ADD, host->timer_fd, FLUX_LOOP_IN, NULL);
 	if (rc == 0)
 		rc = flux_loop_create(&host->loop, &epoll_ops, host, NULL);
 	if (rc < 0) {
 		free_host(host);
+		return rc;
+	}
+	rc = flux_loop_keep_time(host->loop);
+	if (rc < 0) {
+		flux_loop_close(host->loop);
 		return rc;
 	}
 	*loop = host->loop;
@@ -271,12 +244,19 @@ int flux_loop_open_epoll(struct flux_loop **loop)
 int flux_loop_epoll_fd(struct flux_loop *loop)
 {
 	struct epoll_host *host = flux_loop_host(loop, &epoll_ops);
+	int rc;
 
 	if (!host)
 		return FLUX_EINVAL;
-	host->embedded = true;
-	if (host->turn)
-		arm(host, 0);
+	if (host->turn_fd < 0) {
+		host->turn_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (host->turn_fd < 0)
+			return -errno;
+		rc = control(host, EPOLL_CTL_ADD, host->turn_fd, FLUX_LOOP_IN, NULL);
+		if (rc < 0)
+			return rc;
+		show_turn(host);
+	}
 	return host->epoll_fd;
 }
 

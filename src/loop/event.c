@@ -3,17 +3,14 @@
  * The libevent adapter: Flux on a borrowed event_base of any configuration. It uses installed headers
  * only, as an adapter written elsewhere would.
  *
- * libevent's own timers may be 4 ms late (a base without PRECISE_TIMER reads a coarse clock), so the
- * deadline is a timerfd. The turn is an event that is only ever made active: libevent appends it
+ * libevent's own timers may be 4 ms late (a base without PRECISE_TIMER reads a coarse clock), so the loop
+ * keeps its time itself. The turn is an event that is only ever made active: libevent appends it
  * behind the fds that are ready. Work left over comes back by a timer of zero, after one poll: to make
  * the turn active from within itself would keep the host's other events out.
  */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -25,11 +22,8 @@ struct event_host {
 	bool own_base;
 	bool running; /* inside flux_loop_run_event(), which then frees what is left */
 	bool closed;
-	int timer_fd;
-	flux_ts armed;       /* when timer_fd expires; FLUX_NEVER: not */
-	struct event *timer; /* timer_fd is readable */
-	struct event *turn;  /* the end of this round of callbacks */
-	struct event *more;  /* another turn after the host's other events */
+	struct event *turn; /* the end of this round of callbacks */
+	struct event *more; /* another turn after the host's other events */
 };
 
 /* What is watched of one fd. */
@@ -106,47 +100,16 @@ static void rearm(void *arg)
 	event_active(host->turn, EV_TIMEOUT, 1);
 }
 
-/* Only earlier: an expiry that came too early costs one turn, each change a system call. */
-static void arm(struct event_host *host, flux_ts due)
-{
-	struct itimerspec when = { 0 };
-
-	if (due >= host->armed)
-		return;
-	when.it_value.tv_sec = (time_t)(due / FLUX_S(1));
-	when.it_value.tv_nsec = (long)(due % FLUX_S(1));
-	if (due == 0)
-		when.it_value.tv_nsec = 1; /* 0 would disarm */
-	timerfd_settime(host->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-	host->armed = due;
-}
-
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval at_once = { 0, 0 };
 	struct event_host *host = arg;
-	int rc = flux_loop_on_turn(host->loop);
 
 	(void)fd;
 	(void)what;
-	if (rc < 0)
-		return; /* closed by one of its callbacks: `host` is gone */
-	if (rc > 0)
+	/* Negative: closed by one of its callbacks, `host` is gone. */
+	if (flux_loop_on_turn(host->loop) > 0)
 		event_add(host->more, &at_once);
-	else
-		arm(host, flux_loop_deadline(host->loop));
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct event_host *host = arg;
-	uint64_t expirations;
-
-	(void)what;
-	if (read(fd, &expirations, sizeof(expirations)) < 0)
-		return; /* it was armed anew in between */
-	host->armed = FLUX_NEVER;
-	rearm(host);
 }
 
 /* ---- Opening and closing ---- */
@@ -162,11 +125,8 @@ static void close_host(void *arg)
 {
 	struct event_host *host = arg;
 
-	free_event(host->timer);
 	free_event(host->turn);
 	free_event(host->more);
-	if (host->timer_fd >= 0)
-		close(host->timer_fd);
 	host->closed = true;
 	if (host->running)
 		event_base_loopbreak(host->base); /* flux_loop_run_event() frees the rest */
@@ -190,22 +150,20 @@ int flux_loop_open_event(struct flux_loop **loop, struct event_base *base)
 		return rc;
 	host->own_base = !base;
 	host->base = base ? base : event_base_new();
-	host->armed = FLUX_NEVER;
-	host->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (host->timer_fd < 0) {
-		rc = -errno;
-		goto fail;
-	}
 	if (!host->base)
 		goto fail;
-	host->timer = event_new(host->base, host->timer_fd, EV_READ | EV_PERSIST, on_timer, host);
 	host->turn = event_new(host->base, -1, 0, on_turn, host);
 	host->more = event_new(host->base, -1, 0, on_turn, host);
-	if (!host->timer || !host->turn || !host->more || event_add(host->timer, NULL) < 0)
+	if (!host->turn || !host->more)
 		goto fail;
 	rc = flux_loop_create(&host->loop, &event_ops, host, NULL);
 	if (rc < 0)
 		goto fail;
+	rc = flux_loop_keep_time(host->loop);
+	if (rc < 0) {
+		flux_loop_close(host->loop);
+		return rc;
+	}
 	*loop = host->loop;
 	return 0;
 

@@ -191,7 +191,7 @@ void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events)
 
 int flux_loop_on_turn(struct flux_loop *loop)
 {
-	flux_ts now;
+	flux_ts now, due;
 
 	if (loop->busy)
 		return 0;
@@ -208,7 +208,12 @@ int flux_loop_on_turn(struct flux_loop *loop)
 	member_at(node)->ops->flush(member_at(node));
 	if (!leave(loop))
 		return FLUX_ECLOSED;
-	return loop->again || flux_loop_deadline(loop) <= flux_clock_now();
+	due = flux_loop_deadline(loop);
+	if (loop->again || due <= flux_clock_now())
+		return 1;
+	if (!loop->awake)
+		flux_loop_arm(loop, due);
+	return 0;
 }
 
 void flux_loop_set_awake(struct flux_loop *loop, int awake)

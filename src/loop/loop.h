@@ -9,6 +9,7 @@
 
 #include "core/base/heap.h"
 #include "core/base/list.h"
+#include "loop/member.h"
 
 #define FLUX_LOOP_DETAIL 320
 
@@ -20,12 +21,15 @@ struct flux_loop {
 	struct flux_list idlers;  /* the others */
 	struct flux_heap timers;  /* timer.c */
 	uint32_t n_timers;        /* open ones */
+	struct flux_member timer; /* deadline.c */
+	flux_ts armed;            /* when it is due */
 	const void *owner;        /* names the thread that turns the loop */
 	bool busy;                /* inside on_fd, on_turn or the end: callbacks may be on the stack */
 	bool turning;             /* inside on_turn, where rearm would be answered too soon */
 	bool asked;               /* ops.rearm was called and its turn has not come */
 	bool again;               /* work came up inside the turn */
 	bool reap;                /* a closed member waits for its end */
+	bool keeps_time;          /* there is such a timer */
 	bool awake;               /* the host does not sleep: nobody has to be woken */
 	bool closing;             /* flux_loop_close() was called inside a callback */
 	char detail[FLUX_LOOP_DETAIL];
@@ -34,6 +38,9 @@ struct flux_loop {
 /* Call the timers that are due; when the next one is. */
 void flux_timers_run(struct flux_loop *loop, flux_ts now);
 flux_ts flux_timers_deadline(const struct flux_loop *loop);
+
+/* Have the loop's own timer, if it has one, be due at `due` or before. */
+void flux_loop_arm(struct flux_loop *loop, flux_ts due);
 
 /* Have a turn run soon. */
 void flux_loop_ask(struct flux_loop *loop);
