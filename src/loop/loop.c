@@ -138,10 +138,10 @@ static void reap(struct flux_loop *loop)
 
 static void close_members(struct flux_loop *loop)
 {
-	FOR_EACH(node, &loop->members)
-	member_at(node)->ops->close(member_at(node));
-	FOR_EACH(node, &loop->idlers)
-	member_at(node)->ops->close(member_at(node));
+	FOR_EACH (node, &loop->members)
+		member_at(node)->ops->close(member_at(node));
+	FOR_EACH (node, &loop->idlers)
+		member_at(node)->ops->close(member_at(node));
 }
 
 /* Callbacks may come from here on. A loop belongs to the thread that turns it. */
@@ -202,10 +202,10 @@ int flux_loop_on_turn(struct flux_loop *loop)
 	now = flux_clock_now();
 	flux_timers_run(loop, now);
 	/* Two rounds, so that what a callback of one member sends on another leaves in this turn. */
-	FOR_EACH(node, &loop->members)
-	member_at(node)->ops->advance(member_at(node), now);
-	FOR_EACH(node, &loop->members)
-	member_at(node)->ops->flush(member_at(node));
+	FOR_EACH (node, &loop->members)
+		member_at(node)->ops->advance(member_at(node), now);
+	FOR_EACH (node, &loop->members)
+		member_at(node)->ops->flush(member_at(node));
 	if (!leave(loop))
 		return FLUX_ECLOSED;
 	due = flux_loop_deadline(loop);
@@ -221,8 +221,11 @@ void flux_loop_set_awake(struct flux_loop *loop, int awake)
 	if (!FLUX_OWNED(loop) || loop->awake == !!awake)
 		return;
 	loop->awake = awake;
-	FOR_EACH(node, &loop->members)
-	flux_member_touch(member_at(node));
+	/* They ask to be woken; and the deadline was not armed. */
+	FOR_EACH (node, &loop->members) {
+		flux_member_touch(member_at(node));
+	}
+	flux_loop_ask(loop);
 }
 
 flux_ts flux_loop_deadline(const struct flux_loop *loop)

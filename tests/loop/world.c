@@ -238,6 +238,12 @@ void world_idle(struct world *w)
 		world_round(w);
 }
 
+static void absent(void **state)
+{
+	(void)state;
+	skip();
+}
+
 int world_run(const char *group, const struct world_test *tests, unsigned int n)
 {
 	unsigned int adapters = 0, all;
@@ -255,8 +261,13 @@ int world_run(const char *group, const struct world_test *tests, unsigned int n)
 	for (unsigned int i = 0; i < all; i++) {
 		const struct adapter *adapter = adapter_at(i / n);
 
-		snprintf(names[i], sizeof(names[i]), "%s: %s", adapter->name, tests[i % n].name);
+		snprintf(names[i], sizeof(names[i]), "%s: %s%s", adapter->name, tests[i % n].name,
+			 adapter->open ? "" : " (configure found no such library)");
 		list[i].name = names[i];
+		if (!adapter->open) {
+			list[i].test_func = absent;
+			continue;
+		}
 		list[i].test_func = tests[i % n].test;
 		list[i].setup_func = world_setup;
 		list[i].teardown_func = world_teardown;

@@ -15,7 +15,7 @@
 /* A host's loop with Flux in it. */
 struct adapter {
 	const char *name;
-	/* Make the host's loop and open Flux in it. *loop becomes NULL when the test closes it. */
+	/* NULL: this build has no such loop. Make the host's loop and open Flux in it. *loop becomes NULL when the test closes it. */
 	int (*open)(struct flux_loop **loop, void **host);
 	/* One round of the host's loop. It may sleep until something happens, but not for ever. */
 	void (*round)(void *host);
