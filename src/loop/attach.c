@@ -41,6 +41,8 @@ void flux_attachments_fini(struct flux_binding *binding)
 		while (att) {
 			struct flux_attachment *next = att->next;
 
+			if (att->on_end)
+				att->on_end(att);
 			flux_mem_give(binding->mem, att, 1, att->bytes);
 			att = next;
 		}
@@ -84,8 +86,7 @@ static bool is_live(const struct flux_binding *binding, flux_sid sid)
 	return flux_session_get_stats(binding->ep, sid, &stats) == 0;
 }
 
-/* A new reader: what waited for one goes on. */
-static void resume_for(struct flux_binding *binding, flux_sid sid)
+void flux_binding_resume_for(struct flux_binding *binding, flux_sid sid)
 {
 	uint32_t i = 0;
 
@@ -122,7 +123,7 @@ int flux_attachment_create(struct flux_attachment **att, struct flux_binding *bi
 	a->sid = sid;
 	a->bytes = bytes;
 	if (reads)
-		resume_for(binding, sid);
+		flux_binding_resume_for(binding, sid); /* what waited for a reader goes on */
 	a->next = *bucket(binding, sid);
 	*bucket(binding, sid) = a;
 	*att = a;

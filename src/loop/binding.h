@@ -32,6 +32,8 @@ struct flux_attachment {
 	enum flux_take (*on_message)(struct flux_attachment *att, flux_sid sid, const struct flux_msg *msg);
 	/* NULL: does not want events. Called after the binding's own. */
 	void (*on_event)(struct flux_attachment *att, const struct flux_event *event);
+	/* NULL: nothing to do. The binding ends, and the handle with it. */
+	void (*on_end)(struct flux_attachment *att);
 };
 
 struct flux_binding {
@@ -111,6 +113,8 @@ struct flux_attachment *flux_attachment_reader(const struct flux_binding *bindin
 /* Stop reading a session until somebody resumes it, or a reader is attached. */
 void flux_binding_pause(struct flux_binding *binding, flux_sid sid);
 void flux_binding_resume(struct flux_binding *binding, flux_sid sid);
+/* Resume it; 0: every session that has no reader of its own. */
+void flux_binding_resume_for(struct flux_binding *binding, flux_sid sid);
 /* The session is gone. */
 void flux_binding_forget(struct flux_binding *binding, flux_sid sid);
 
