@@ -56,6 +56,30 @@ examples/lines write /nowhere/ring <"$tmp/in" 2>"$tmp/no.err" && complain "a rin
 grep -q nowhere "$tmp/no.err" || complain "words: $(cat "$tmp/no.err")"
 finish "lines through shared memory"
 
+# From one ring to another across the network: the ends know of no network, the gateways of no lines.
+start far examples/gateway -l 127.0.0.1:0 "$tmp/far.ring"
+far=$pid
+listening far || complain "no far gateway: $(cat "$tmp/far.err")"
+start reader examples/lines read "$tmp/far.ring"
+reader=$pid
+start near examples/gateway "$tmp/near.ring" "$addr"
+near=$pid
+wait_until test -e "$tmp/near.ring"
+seq 1 5000 >"$tmp/in"
+examples/lines write "$tmp/near.ring" <"$tmp/in" || complain "the writer failed"
+wait_until lines 5000 reader
+cmp -s "$tmp/in" "$tmp/reader.out" || complain "read $(grep -c . "$tmp/reader.out") lines of 5000"
+kill "$near" "$far"
+kill -9 "$reader"
+await "$near"
+await "$far"
+await "$reader"
+examples/gateway /nowhere/ring 127.0.0.1:9 2>"$tmp/no.err" && complain "a ring in no directory"
+grep -q nowhere "$tmp/no.err" || complain "words: $(cat "$tmp/no.err")"
+examples/gateway "$tmp/near.ring" nonsense 2>"$tmp/no.err" && complain "an address that is none"
+grep -q nonsense "$tmp/no.err" || complain "words: $(cat "$tmp/no.err")"
+finish "a ring continued across the network"
+
 start service examples/service 127.0.0.1:0 127.0.0.1:0
 service=$pid
 wait_until test -s "$tmp/service.out"
