@@ -21,6 +21,16 @@ enum flux_feed_next {
 	FLUX_FEED_KEEP = 1 /**< it is not: it stays, and is handed out again after flux_feed_resume() */
 };
 
+/** A slot, or a record. */
+struct flux_feed_item {
+	void *data;        /**< in place, until the handler returns */
+	uint32_t len;      /**< bytes */
+	uint32_t reserved; /**< 0 */
+};
+
+/** Most items of one call of flux_feed_cfg.on_batch. */
+#define FLUX_FEED_BATCH 64
+
 /** Start from FLUX_FEED_CFG_INIT. */
 struct flux_feed_cfg {
 	uint32_t size;   /**< set by the initialiser */
@@ -30,6 +40,11 @@ struct flux_feed_cfg {
 	 * is allowed inside, but none that uses the reader. Returns enum flux_feed_next.
 	 */
 	int (*on_item)(void *ctx, struct flux_feed *feed, void *item, uint32_t len);
+	/**
+	 * Instead of on_item: up to FLUX_FEED_BATCH items at once, on a shared ring of records one.
+	 * Returns how many are done, from the first on; fewer than `n` is as FLUX_FEED_KEEP.
+	 */
+	uint32_t (*on_batch)(void *ctx, struct flux_feed *feed, const struct flux_feed_item *items, uint32_t n);
 	/** The end of a batch: nothing more now, or this turn's share. NULL: not told. */
 	void (*on_end)(void *ctx, struct flux_feed *feed);
 	/**
@@ -41,9 +56,9 @@ struct flux_feed_cfg {
 	void *ctx;
 };
 
-#define FLUX_FEED_CFG_INIT                                              \
-	{                                                               \
-		sizeof(struct flux_feed_cfg), 0, NULL, NULL, NULL, NULL \
+#define FLUX_FEED_CFG_INIT                                                    \
+	{                                                                     \
+		sizeof(struct flux_feed_cfg), 0, NULL, NULL, NULL, NULL, NULL \
 	}
 
 /**
@@ -51,7 +66,7 @@ struct flux_feed_cfg {
  *
  * @param feed    [out] set only on success; ends with flux_feed_close() or the loop.
  * @param reader  opened with FLUX_WAIT_FD; borrowed until the feed has ended, and touched by nobody else.
- * @param cfg     copied; on_item is needed.
+ * @param cfg     copied; on_item or on_batch is needed.
  *
  * @return 0; FLUX_EINVAL, FLUX_E2BIG: `cfg`; FLUX_ENOTSUP: the reader waits in another way, or is lossy;
  *         FLUX_ENOMEM; FLUX_ECLOSED: the loop is being closed; or what the host's loop says of the

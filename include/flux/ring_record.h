@@ -257,6 +257,24 @@ static inline int flux_ring_record_release(struct flux_ring_reader *reader)
 }
 
 /**
+ * Release the records that were read before `record`: it is what is read next, again.
+ *
+ * @param record  one that was read and not released.
+ *
+ * @return 0; FLUX_EEVICTED as flux_ring_release().
+ *
+ * Thread: consumer.
+ * Cost:   as flux_ring_record_release(); on a shared ring, where none is before it, none.
+ */
+static inline int flux_ring_record_release_before(struct flux_ring_reader *reader,
+						  const struct flux_ring_record *record)
+{
+	reader->read = record->seq;
+	reader->held = 0;
+	return reader->ring->flags & FLUX_RING_SHARE ? 0 : flux_ring_record_release(reader);
+}
+
+/**
  * flux_ring_record_read() that waits for a record, in the way the reader was opened with.
  *
  * @return 1; or as flux_ring_record_read(), FLUX_ETIMEDOUT, FLUX_ENOTSUP as in flux_ring_claim_wait().

@@ -14,10 +14,10 @@
 #include "sys/clock.h"
 
 #define BUDGET 64u
+/* Items between two looks at the clock, one by one. */
+#define BATCH 16u
 /* A turn may take this long to hand out; then the others on the loop have their turn. */
 #define FEED_TIME FLUX_US(32)
-/* Items between two looks at the clock. */
-#define CLOCK_EVERY 16u
 
 /* Between processes, one who would have rung may have died before he did. */
 #define LOOK_AGAIN FLUX_MS(25)
@@ -26,9 +26,8 @@ struct flux_feed {
 	struct flux_member member;
 	struct flux_ring_reader *reader;
 	struct flux_feed_cfg cfg;
-	struct flux_ring_record kept; /* data: read, and not done */
-	flux_ts look_at;              /* even if nobody rings */
-	uint32_t batch;               /* items that may be held at a time */
+	flux_ts look_at; /* even if nobody rings */
+	uint32_t batch;  /* items that may be held at a time */
 	bool records;
 	bool paused; /* by the user, or by an item that was kept */
 	bool ended;  /* nothing will come */
@@ -59,56 +58,67 @@ static bool passed(struct flux_feed *feed, int rc)
 	return damaged && !flux_ring_skip(feed->reader);
 }
 
-static bool hand_out(struct flux_feed *feed, void *item, uint32_t len)
+/* Gather up to `most` items, in place: how many, or an error if the first one is none. */
+static int gather(struct flux_feed *feed, struct flux_ring_record *records, struct flux_feed_item *items,
+		  uint32_t most)
 {
-	if (feed->cfg.on_item(feed->cfg.ctx, feed, item, len) != FLUX_FEED_KEEP)
-		return true;
-	feed->paused = true;
-	return false;
+	struct flux_ring_span span;
+	uint32_t n = 0;
+	int rc = 0;
+
+	if (feed->records) {
+		while (n < most && (rc = flux_ring_record_read(feed->reader, &records[n])) == 1) {
+			items[n] = (struct flux_feed_item){ records[n].data, records[n].len, 0 };
+			n++;
+		}
+		return n ? (int)n : rc; /* what stopped it comes first next time */
+	}
+	rc = flux_ring_peek(feed->reader, most, &span);
+	for (; (int)n < rc; n++) {
+		uint32_t part = n >= span.n[0];
+		uint8_t *at = (uint8_t *)span.at[part] + (part ? n - span.n[0] : n) * feed->reader->slot;
+
+		items[n] = (struct flux_feed_item){ at, (uint32_t)feed->reader->slot, 0 };
+	}
+	return rc;
 }
 
-/* Up to `n` records, released together: how many. One that is kept holds those before it as well. */
-static uint32_t read_records(struct flux_feed *feed, uint32_t n)
+/* How many of them are done. */
+static uint32_t hand_over(struct flux_feed *feed, const struct flux_feed_item *items, uint32_t n)
 {
-	struct flux_ring_record *record = &feed->kept;
+	const struct flux_feed_cfg *cfg = &feed->cfg;
 	uint32_t done = 0;
 
-	while (done < n && is_open(feed)) {
-		int rc = record->data ? 1 : flux_ring_record_read(feed->reader, record);
-
-		if (rc != 1) {
-			record->data = NULL;
-			if (!passed(feed, rc))
-				break;
-		} else if (!hand_out(feed, record->data, record->len)) {
-			return done;
-		}
-		record->data = NULL;
+	if (cfg->on_batch)
+		return cfg->on_batch(cfg->ctx, feed, items, n);
+	while (done < n && is_open(feed) &&
+	       cfg->on_item(cfg->ctx, feed, items[done].data, items[done].len) != FLUX_FEED_KEEP)
 		done++;
-	}
-	if (done)
-		(void)passed(feed, flux_ring_record_release(feed->reader));
 	return done;
 }
 
-static uint32_t read_slots(struct flux_feed *feed, uint32_t n)
+/* Hand out up to `n` items and release those that are done: how many. */
+static uint32_t read_some(struct flux_feed *feed, uint32_t n)
 {
-	struct flux_ring_span span;
-	int there = flux_ring_peek(feed->reader, n, &span);
-	uint32_t done = 0;
+	struct flux_ring_record records[FLUX_FEED_BATCH];
+	struct flux_feed_item items[FLUX_FEED_BATCH];
+	int there = gather(feed, records, items, n);
+	uint32_t done;
+	int rc;
 
 	if (there <= 0)
 		return passed(feed, there);
-	while (done < (uint32_t)there && is_open(feed)) {
-		uint32_t part = done >= span.n[0];
-		uint8_t *item = (uint8_t *)span.at[part] + (part ? done - span.n[0] : done) * feed->reader->slot;
-
-		if (!hand_out(feed, item, (uint32_t)feed->reader->slot))
-			break;
-		done++;
-	}
-	if (done)
-		(void)passed(feed, flux_ring_release(feed->reader, done));
+	n = (uint32_t)there;
+	done = hand_over(feed, items, n);
+	if (done < n && is_open(feed))
+		feed->paused = true;
+	if (!feed->records)
+		rc = done ? flux_ring_release(feed->reader, done) : 0;
+	else if (done < n)
+		rc = flux_ring_record_release_before(feed->reader, &records[done]);
+	else
+		rc = flux_ring_record_release(feed->reader);
+	(void)passed(feed, rc);
 	return done;
 }
 
@@ -120,7 +130,7 @@ static uint32_t drain(struct flux_feed *feed)
 
 	while (done < feed->cfg.budget && is_open(feed)) {
 		uint32_t n = feed->cfg.budget - done < feed->batch ? feed->cfg.budget - done : feed->batch;
-		uint32_t some = feed->records ? read_records(feed, n) : read_slots(feed, n);
+		uint32_t some = read_some(feed, n);
 
 		done += some;
 		if (some == 0 || (feed->cfg.budget > done && flux_clock_now() > until))
@@ -208,8 +218,8 @@ static const struct flux_member_ops member_ops = {
 
 static int check(struct flux_loop *loop, const struct flux_ring_reader *reader, const struct flux_feed_cfg *cfg)
 {
-	if (!cfg->on_item)
-		return flux_loop_fail(loop, FLUX_EINVAL, "a feed needs on_item");
+	if (!cfg->on_item && !cfg->on_batch)
+		return flux_loop_fail(loop, FLUX_EINVAL, "a feed needs on_item or on_batch");
 	if (flux_ring_reader_fd(reader) < 0)
 		return flux_loop_fail(loop, FLUX_ENOTSUP,
 				      "the ring's reader does not wait by descriptor: open it with FLUX_WAIT_FD");
@@ -232,7 +242,7 @@ int flux_feed_open(struct flux_feed **feed, struct flux_loop *loop, struct flux_
 		return flux_loop_fail(loop, FLUX_ENOMEM, "no memory for a feed");
 	f->reader = reader;
 	f->records = flags & FLUX_RING_RECORDS;
-	f->batch = f->records && flags & FLUX_RING_SHARE ? 1 : CLOCK_EVERY;
+	f->batch = f->records && flags & FLUX_RING_SHARE ? 1 : BATCH;
 	f->look_at = FLUX_NEVER;
 	rc = flux_cfg_copy(&f->cfg, sizeof(f->cfg), cfg);
 	if (rc < 0)
@@ -247,6 +257,8 @@ int flux_feed_open(struct flux_feed **feed, struct flux_loop *loop, struct flux_
 	}
 	if (!f->cfg.budget)
 		f->cfg.budget = BUDGET;
+	if (f->cfg.on_batch && f->batch > 1)
+		f->batch = FLUX_FEED_BATCH;
 	rc = flux_member_watch(&f->member, flux_ring_reader_fd(reader), FLUX_LOOP_IN);
 	if (rc < 0) {
 		give(f);

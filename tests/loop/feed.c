@@ -23,6 +23,7 @@ struct hearer {
 	uint64_t keep_at; /* keep this one, once; UINT64_MAX: none */
 	int error;
 	bool close_feed, close_loop, records;
+	bool batches; /* by on_batch */
 };
 
 #define WRITER(value) ((value) >> 32)
@@ -51,6 +52,17 @@ static int on_item(void *ctx, struct flux_feed *feed, void *item, uint32_t len)
 	return FLUX_FEED_ON;
 }
 
+static uint32_t on_batch(void *ctx, struct flux_feed *feed, const struct flux_feed_item *items, uint32_t n)
+{
+	struct hearer *h = ctx;
+	uint32_t done = 0;
+
+	h->wrong += n == 0 || n > FLUX_FEED_BATCH;
+	while (done < n && on_item(ctx, feed, items[done].data, items[done].len) == FLUX_FEED_ON)
+		done++;
+	return done;
+}
+
 static void on_end(void *ctx, struct flux_feed *feed)
 {
 	struct hearer *h = ctx;
@@ -74,13 +86,18 @@ static void feed_up(struct hearer *h)
 {
 	struct flux_feed_cfg cfg = FLUX_FEED_CFG_INIT;
 
-	cfg.on_item = on_item;
+	if (h->batches)
+		cfg.on_batch = on_batch;
+	else
+		cfg.on_item = on_item;
 	cfg.on_end = on_end;
 	cfg.on_error = on_error;
 	cfg.ctx = h;
 	cfg.budget = 40;
 	assert_int_equal(flux_feed_open(&h->feed, h->w->loop, &h->reader, &cfg), 0);
 }
+
+#define BATCHES (1u << 31)
 
 static void hear(struct hearer *h, struct world *w, uint32_t flags, uint32_t capacity, uint32_t writers)
 {
@@ -90,6 +107,8 @@ static void hear(struct hearer *h, struct world *w, uint32_t flags, uint32_t cap
 	memset(h, 0, sizeof(*h));
 	h->w = w;
 	h->keep_at = UINT64_MAX;
+	h->batches = flags & BATCHES;
+	flags &= ~BATCHES;
 	h->records = flags & FLUX_RING_RECORDS;
 	cfg.flags = flags | FLUX_RING_READERS_SLEEP | FLUX_RING_WRITERS_SLEEP;
 	cfg.capacity = capacity;
@@ -129,10 +148,11 @@ static void each_item_once_in_order(void **state)
 	struct world *w = *state;
 	struct hearer h;
 
-	for (int records = 0; records < 2; records++) {
+	for (int kind = 0; kind < 4; kind++) {
+		bool records = kind % 2;
 		uint64_t sent = 0;
 
-		hear(&h, w, records ? FLUX_RING_RECORDS : 0, 256, 1);
+		hear(&h, w, (records ? FLUX_RING_RECORDS : 0) | (kind / 2 ? BATCHES : 0), 256, 1);
 		world_idle(w);
 		assert_int_equal(h.got, 0);
 		for (uint32_t round = 0; round < 300; round++) {
@@ -203,11 +223,13 @@ static void kept_and_paused(void **state)
 {
 	struct world *w = *state;
 
-	for (int records = 0; records < 2; records++) {
+	for (int kind = 0; kind < 6; kind++) {
+		static const uint32_t flags[] = { 0, FLUX_RING_RECORDS, FLUX_RING_SHARE };
+		bool records = flags[kind % 3] & FLUX_RING_RECORDS;
 		struct hearer h;
 		uint64_t sent = 0, more;
 
-		hear(&h, w, records ? FLUX_RING_RECORDS : 0, 64, 1);
+		hear(&h, w, flags[kind % 3] | (kind / 3 ? BATCHES : 0), 64, 1);
 		h.keep_at = 2;
 		while (say(&h.writer, records, sent, 0) == 0)
 			sent++;
@@ -228,6 +250,31 @@ static void kept_and_paused(void **state)
 		assert_int_equal(h.got, sent - 1);
 		flux_feed_resume(h.feed);
 		world_until(w, h.got == sent);
+		flux_feed_close(h.feed);
+		world_idle(w);
+		stop_hearing(&h);
+	}
+}
+
+/* A shared ring of records gives one at a time; who leaves one undone and closes finds it again. */
+static void undone_is_found_again(void **state)
+{
+	struct world *w = *state;
+	static const uint32_t flags[] = { 0, FLUX_RING_RECORDS, FLUX_RING_RECORDS | FLUX_RING_SHARE };
+
+	for (int kind = 0; kind < 6; kind++) {
+		struct hearer h;
+
+		hear(&h, w, flags[kind % 3] | (kind / 3 ? BATCHES : 0), 64, 1);
+		h.keep_at = 3;
+		for (uint64_t i = 0; i < 5; i++)
+			assert_int_equal(say(&h.writer, h.records, i, 0), 0);
+		world_until(w, h.keep_at == UINT64_MAX);
+		flux_feed_close(h.feed);
+		world_idle(w);
+		assert_int_equal(h.got, 3);
+		feed_up(&h);
+		world_until(w, h.got == 5);
 		flux_feed_close(h.feed);
 		world_idle(w);
 		stop_hearing(&h);
@@ -320,6 +367,7 @@ int main(void)
 		{ "each_item_once_in_order", each_item_once_in_order },
 		{ "three_threads_through_a_small_ring", three_threads_through_a_small_ring },
 		{ "kept_and_paused", kept_and_paused },
+		{ "undone_is_found_again", undone_is_found_again },
 		{ "the_ring_is_closed", the_ring_is_closed },
 		{ "a_damaged_item_is_told_and_passed", a_damaged_item_is_told_and_passed },
 		{ "closed_inside", closed_inside },
