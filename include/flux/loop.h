@@ -136,6 +136,14 @@ FLUX_API int flux_loop_on_turn(struct flux_loop *loop);
 FLUX_API void flux_loop_set_awake(struct flux_loop *loop, int awake);
 
 /**
+ * Whether its sockets look for datagrams by themselves in each turn: it is awake, and there are few of
+ * them. Then an adapter that spins need not ask the kernel which one is ready each time, only now and then.
+ *
+ * Thread: owner.
+ */
+FLUX_API int flux_loop_looks(const struct flux_loop *loop);
+
+/**
  * When flux_loop_on_turn() must run at the latest.
  *
  * @return a time of flux_loop_now(), maybe past; FLUX_NEVER: no need.

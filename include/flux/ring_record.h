@@ -266,13 +266,7 @@ static inline int flux_ring_record_release(struct flux_ring_reader *reader)
  * Thread: consumer.
  * Cost:   as flux_ring_record_release(); on a shared ring, where none is before it, none.
  */
-static inline int flux_ring_record_release_before(struct flux_ring_reader *reader,
-						  const struct flux_ring_record *record)
-{
-	reader->read = record->seq;
-	reader->held = 0;
-	return reader->ring->flags & FLUX_RING_SHARE ? 0 : flux_ring_record_release(reader);
-}
+FLUX_API int flux_ring_record_release_before(struct flux_ring_reader *reader, const struct flux_ring_record *record);
 
 /**
  * flux_ring_record_read() that waits for a record, in the way the reader was opened with.

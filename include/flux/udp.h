@@ -6,6 +6,7 @@
 #ifndef FLUX_UDP_H
 #define FLUX_UDP_H
 
+#include <flux/endpoint.h>
 #include <flux/loop.h>
 #include <flux/ring.h>
 
@@ -17,15 +18,8 @@ struct flux_udp;
 
 /** Largest datagram over IPv4. */
 #define FLUX_UDP_MAX 65507u
-/** Most datagrams of one call, either way. */
+/** Most datagrams that flux_udp_send() takes at a time. */
 #define FLUX_UDP_BATCH 64u
-
-struct flux_udp_datagram {
-	const void *data;      /**< received: lent until the callback returns; to be sent: until the call does */
-	uint32_t len;          /**< bytes, 0 to FLUX_UDP_MAX */
-	uint32_t reserved;     /**< 0 */
-	struct flux_addr addr; /**< who sent it, or whom to send it to; family 0: the peer of the configuration */
-};
 
 /** Start from FLUX_UDP_CFG_INIT; 0 and NULL mean the default. */
 struct flux_udp_cfg {
@@ -36,10 +30,16 @@ struct flux_udp_cfg {
 	uint32_t no_offload;   /**< 1: neither GSO nor GRO */
 	uint32_t reserved;     /**< 0 */
 	const char *local;     /**< "host:port" to bind; NULL: any free port */
-	const char *peer;      /**< "host:port" where datagrams without an address go; NULL: nowhere */
-	/** Datagrams have come, up to FLUX_UDP_BATCH at a time. NULL: they go into a ring, or nowhere. */
-	void (*on_datagrams)(void *ctx, struct flux_udp *udp, const struct flux_udp_datagram *datagrams,
-			     uint32_t n);
+	/**
+	 * "host:port" where datagrams without an address go (flux_tx.to.family 0). The socket is connected
+	 * to it: sending is cheaper, and only what comes from there is received. NULL: nowhere.
+	 */
+	const char *peer;
+	/**
+	 * Datagrams have come, 1 to 128 at a time, of one sender; lent until it returns. NULL: they go into
+	 * a ring, or nowhere.
+	 */
+	void (*on_datagrams)(void *ctx, struct flux_udp *udp, const struct flux_rx *rx, uint32_t n);
 	/** There is room again after flux_udp_send() took fewer than it was given. NULL: not told. */
 	void (*on_writable)(void *ctx, struct flux_udp *udp);
 	void *ctx;
@@ -85,9 +85,10 @@ FLUX_API FLUX_MUST_CHECK int flux_udp_open(struct flux_udp **udp, struct flux_lo
 
 /**
  * Hand datagrams to the kernel at once, many a system call. Equal ones to one address that follow each
- * other cost least. Never waits.
+ * other cost least, and those that also lie back to back. Never waits.
  *
- * @param n  1 to FLUX_UDP_BATCH.
+ * @param tx  head, body and to of each; borrowed for the call. `token` is not looked at.
+ * @param n   1 to FLUX_UDP_BATCH.
  *
  * @return how many are done with, from the first on: sent, or refused for good and counted in tx_errors.
  *         Fewer than `n`: the socket is full, on_writable tells when to go on with the rest.
@@ -95,8 +96,7 @@ FLUX_API FLUX_MUST_CHECK int flux_udp_open(struct flux_udp **udp, struct flux_lo
  *
  * Cost:   a system call for up to 64 of them.
  */
-FLUX_API FLUX_MUST_CHECK int flux_udp_send(struct flux_udp *udp, const struct flux_udp_datagram *datagrams,
-					   uint32_t n);
+FLUX_API FLUX_MUST_CHECK int flux_udp_send(struct flux_udp *udp, const struct flux_tx *tx, uint32_t n);
 
 /**
  * Send what a ring holds, without a copy: a record is a struct flux_addr (family 0: the configured peer),

@@ -45,8 +45,11 @@ struct flux_rx_batch {
 struct flux_rx_batch *flux_rx_batch_create(const struct flux_mem *mem, uint32_t max_datagram, bool joined);
 void flux_rx_batch_destroy(struct flux_rx_batch *batch, const struct flux_mem *mem);
 
-/* One recvmmsg(). Returns how many messages there are; pending errors of the socket are read and counted. */
-uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock);
+/*
+ * One recvmmsg(). Returns how many messages there are. `ready`: the socket is said to be, so if there is
+ * none, an error waits: it is read and counted.
+ */
+uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock, bool ready);
 
 /* Put the datagrams of message `i` into batch->rx. Returns how many; what is truncated is counted: 0. */
 uint32_t flux_rx_batch_split(struct flux_rx_batch *batch, uint32_t i, struct flux_binding_stats *stats);

@@ -92,7 +92,7 @@ static void read_control(struct flux_rx_batch *batch, uint32_t i, struct flux_bi
 	}
 }
 
-uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock)
+uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock, bool ready)
 {
 	uint32_t ask = batch->joined ? JOINED_ASK : FLUX_RX_BATCH;
 	int rc;
@@ -107,7 +107,8 @@ uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *
 	} while (rc < 0 && errno == EINTR);
 	if (rc < 0) {
 		/* Either an error waits here, or the socket was "ready" because one waits in its queue. */
-		flux_socket_read_errors(sock);
+		if (ready || errno != EAGAIN)
+			flux_socket_read_errors(sock);
 		return 0;
 	}
 	batch->joined = false;

@@ -18,6 +18,8 @@
 
 /* Descriptors of one turn; more wait for the next, in their order. */
 #define BATCH 64
+/* Turns of a loop whose sockets look by themselves, to one look at the set. */
+#define ASK_EVERY 16
 
 struct watch {
 	void *tag; /* NULL: gone, while its events may still be in the batch */
@@ -33,6 +35,7 @@ struct epoll_host {
 	bool polling; /* inside flux_loop_poll_epoll(), which then frees what is left */
 	bool closed;  /* by flux_loop_close() meanwhile */
 	struct watch *gone;
+	uint32_t skipped; /* turns without a look at the set, and those with one */
 };
 
 /* ---- Watching ---- */
@@ -179,6 +182,12 @@ static int wait_for(struct epoll_host *host, struct epoll_event *events, flux_ts
 	return epoll_wait(host->epoll_fd, events, BATCH, ms < INT_MAX ? (int)ms : INT_MAX);
 }
 
+/* While sockets look by themselves, the set is asked now and then: for errors, and for what is no socket. */
+static bool skips(struct epoll_host *host, flux_ts timeout)
+{
+	return timeout == 0 && flux_loop_looks(host->loop) && ++host->skipped % ASK_EVERY != 0;
+}
+
 static const struct flux_loop_ops epoll_ops = {
 	.size = sizeof(epoll_ops),
 	.watch = watch_fd,
@@ -198,7 +207,7 @@ int flux_loop_poll_epoll(struct flux_loop *loop, flux_ts timeout)
 	if (host->turn)
 		timeout = 0;
 	host->polling = true;
-	n = wait_for(host, events, timeout);
+	n = skips(host, timeout) ? 0 : wait_for(host, events, timeout);
 	did = host->turn || n > 0;
 	if (timeout == 0)
 		host->turn = true; /* one who does not wait may be spinning: see flux_loop_set_awake() */

@@ -228,6 +228,14 @@ void flux_loop_set_awake(struct flux_loop *loop, int awake)
 	flux_loop_ask(loop);
 }
 
+/* Sockets and rings that may be looked at one by one, each by about the time of one question to the kernel. */
+#define LOOKERS_MOST 4
+
+int flux_loop_looks(const struct flux_loop *loop)
+{
+	return loop->awake && loop->n_members <= LOOKERS_MOST;
+}
+
 flux_ts flux_loop_deadline(const struct flux_loop *loop)
 {
 	const struct flux_node *node = loop->members.head.next;

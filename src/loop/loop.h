@@ -20,6 +20,7 @@ struct flux_loop {
 	struct flux_list members; /* those that have turns */
 	struct flux_list idlers;  /* the others */
 	struct flux_heap timers;  /* timer.c */
+	uint32_t n_members;       /* that have turns */
 	uint32_t n_timers;        /* open ones */
 	struct flux_member timer; /* deadline.c */
 	flux_ts armed;            /* when it is due */

@@ -14,6 +14,7 @@ int flux_member_join(struct flux_member *member, struct flux_loop *loop, const s
 	member->ops = ops;
 	member->fd = -1;
 	flux_list_append(ops->advance ? &loop->members : &loop->idlers, &member->on_loop);
+	loop->n_members += ops->advance != NULL;
 	return 0;
 }
 
@@ -49,5 +50,8 @@ bool flux_member_close(struct flux_member *member)
 
 void flux_member_leave(struct flux_member *member)
 {
+	if (!flux_node_linked(&member->on_loop))
+		return;
 	flux_list_remove(&member->on_loop);
+	member->loop->n_members -= member->ops->advance != NULL;
 }

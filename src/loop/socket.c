@@ -82,7 +82,8 @@ static void set_options(struct flux_socket *sock, const struct flux_socket_want 
 	sock->joins = !want->no_offload && set_optional(sock->fd, SOL_UDP, UDP_SEGMENT, 0);
 	sock->joined = !want->no_offload && set_optional(sock->fd, SOL_UDP, UDP_GRO, 1);
 	set_optional(sock->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
-	set_optional(sock->fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	if (!want->no_stamps)
+		set_optional(sock->fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 	set_optional(sock->fd, IPPROTO_IP, IP_RECVERR, 1);
 	if (sock->family == 6)
 		set_optional(sock->fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
@@ -139,6 +140,18 @@ int flux_socket_open(struct flux_socket *sock, const struct flux_socket_want *wa
 	size_buffers(sock, want);
 	set_options(sock, want);
 	return 0;
+}
+
+int flux_socket_connect(struct flux_socket *sock, const struct flux_addr *peer, char *why, size_t why_cap)
+{
+	union flux_sockaddr sa;
+	socklen_t len = flux_sockaddr_from(&sa, peer, sock->family);
+	char text[FLUX_ADDR_TEXT];
+	int rc = connect(sock->fd, &sa.any, len) < 0 ? -errno : 0;
+
+	if (rc < 0)
+		snprintf(why, why_cap, "connect to %s: %s", flux_addr_format(peer, text), strerror(-rc));
+	return rc;
 }
 
 void flux_socket_close(struct flux_socket *sock)

@@ -21,6 +21,7 @@ struct flux_socket_want {
 	struct flux_addr local; /* family 0: every address, IPv4 and IPv6 if the host has it */
 	uint32_t rcvbuf, sndbuf;
 	bool no_offload; /* neither GSO nor GRO */
+	bool no_stamps;  /* when a datagram came is not asked for */
 	char *why;       /* [out] the words of an error, or of a buffer that is smaller than wanted */
 	size_t why_cap;
 };
@@ -30,6 +31,12 @@ struct flux_socket_want {
  * a negative errno value with its words; on failure `sock` is left closed.
  */
 int flux_socket_open(struct flux_socket *sock, const struct flux_socket_want *want);
+
+/*
+ * Send what has no address of its own to `peer`, and receive from there only. Returns 0 or a negative errno
+ * value with its words.
+ */
+int flux_socket_connect(struct flux_socket *sock, const struct flux_addr *peer, char *why, size_t why_cap);
 
 /* Close; a closed one is left alone. */
 void flux_socket_close(struct flux_socket *sock);

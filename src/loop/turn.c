@@ -50,14 +50,15 @@ static void hand_over(struct flux_binding *binding, uint32_t n, flux_ts now)
 	}
 }
 
-static void receive(struct flux_binding *binding)
+static uint32_t receive(struct flux_binding *binding, bool ready)
 {
-	uint32_t n = flux_rx_batch_receive(binding->rx, &binding->sock);
+	uint32_t n = flux_rx_batch_receive(binding->rx, &binding->sock, ready);
 
 	if (n > 0)
 		hand_over(binding, n, flux_ts_max(flux_clock_now(), binding->now));
 	flux_binding_deliver(binding);
 	flux_endpoint_settle(binding->ep);
+	return n;
 }
 
 /* ---- Out ---- */
@@ -138,7 +139,7 @@ void flux_binding_on_fd(struct flux_member *member, uint32_t events)
 		(void)watch(binding, FLUX_LOOP_IN); /* less than before: nothing to refuse */
 	}
 	if (events & FLUX_LOOP_IN)
-		receive(binding);
+		(void)receive(binding, true);
 	if (!binding->member.closing)
 		flux_binding_touch(binding);
 }
@@ -147,6 +148,10 @@ void flux_binding_advance(struct flux_member *member, flux_ts now)
 {
 	struct flux_binding *binding = flux_binding_of(member);
 
+	if (binding->member.closing)
+		return;
+	if (flux_loop_looks(binding->member.loop) && receive(binding, false) > 0)
+		flux_binding_touch(binding);
 	if (binding->member.closing)
 		return;
 	if (binding->tx_resume != 0 && now >= binding->tx_resume) {

@@ -23,7 +23,7 @@ static void on_fd(struct flux_member *member, uint32_t events)
 		flux_udp_resume(udp);
 	}
 	if (events & FLUX_LOOP_IN && !member->closing)
-		flux_udp_receive(udp);
+		flux_udp_receive(udp, true);
 }
 
 static void advance(struct flux_member *member, flux_ts now)
@@ -32,6 +32,8 @@ static void advance(struct flux_member *member, flux_ts now)
 
 	if (!member->closing && udp->tx_resume != 0 && now >= udp->tx_resume)
 		flux_udp_resume(udp);
+	if (!member->closing && flux_loop_looks(member->loop))
+		flux_udp_receive(udp, false);
 }
 
 static void flush(struct flux_member *member)
@@ -104,14 +106,15 @@ static int read_cfg(struct flux_udp *udp, struct flux_loop *loop, const struct f
 	return 0;
 }
 
-/* The socket, of the peer's family where nothing else says one. */
 static int open_socket(struct flux_udp *udp, struct flux_loop *loop)
 {
 	const struct flux_udp_cfg *cfg = &udp->cfg;
+	struct flux_addr peer;
 	struct flux_socket_want want = {
 		.rcvbuf = cfg->rcvbuf,
 		.sndbuf = cfg->sndbuf,
 		.no_offload = cfg->no_offload,
+		.no_stamps = true,
 		.why = loop->detail,
 		.why_cap = sizeof(loop->detail),
 	};
@@ -121,10 +124,10 @@ static int open_socket(struct flux_udp *udp, struct flux_loop *loop)
 		rc = flux_socket_open(&udp->sock, &want);
 	if (rc < 0 || !cfg->peer)
 		return rc;
-	rc = flux_resolve(cfg->peer, udp->sock.family == 4 ? 4 : 0, &udp->peer, want.why, want.why_cap);
-	if (rc == 0 && udp->peer.family == 0)
+	rc = flux_resolve(cfg->peer, udp->sock.family == 4 ? 4 : 0, &peer, want.why, want.why_cap);
+	if (rc == 0 && peer.family == 0)
 		return flux_loop_fail(loop, FLUX_EINVAL, "\"%s\" names no host to send to", cfg->peer);
-	return rc;
+	return rc < 0 ? rc : flux_socket_connect(&udp->sock, &peer, want.why, want.why_cap);
 }
 
 int flux_udp_open(struct flux_udp **udp, struct flux_loop *loop, const struct flux_udp_cfg *cfg)
@@ -187,7 +190,7 @@ void flux_udp_get_stats(const struct flux_udp *udp, struct flux_udp_stats *stats
 		.rx_ring_full = udp->rx_ring_full,
 		.tx_refused = sock->tx_refused,
 		.tx_no_buffers = sock->tx_no_buffers,
-		.tx_errors = sock->tx_errors + udp->tx_errors,
+		.tx_errors = sock->tx_errors,
 		.icmp_errors = sock->icmp_errors,
 	};
 

@@ -14,12 +14,11 @@ struct flux_udp {
 	struct flux_member member;
 	struct flux_udp_cfg cfg;
 	struct flux_socket sock;
-	struct flux_addr peer; /* family 0: none */
 	struct flux_rx_batch *rx;
 	struct flux_ring_writer *into; /* NULL: on_datagrams */
 	struct flux_feed *from;
 	uint64_t rx_datagrams, rx_bytes, rx_ring_full;
-	uint64_t tx_datagrams, tx_bytes, tx_errors;
+	uint64_t tx_datagrams, tx_bytes;
 	flux_ts tx_resume;    /* ENOBUFS: not before; 0: at once */
 	uint32_t tx_failures; /* of that kind, in a row */
 	bool tx_blocked;      /* not before the socket is writable */
@@ -31,8 +30,8 @@ static inline struct flux_udp *flux_udp_of(const struct flux_member *member)
 	return FLUX_CONTAINER(member, struct flux_udp, member);
 }
 
-/* udp_rx.c: what has come, for a turn's share. */
-void flux_udp_receive(struct flux_udp *udp);
+/* udp_rx.c: what has come, for a turn's share; `ready`: the loop says that something has. */
+void flux_udp_receive(struct flux_udp *udp, bool ready);
 
 /* udp_tx.c: the socket may take more. */
 void flux_udp_resume(struct flux_udp *udp);

@@ -18,37 +18,21 @@ static void put(struct flux_udp *udp, const struct flux_rx *rx)
 	(void)flux_ring_record_publish(udp->into, record.len);
 }
 
-static void tell(struct flux_udp *udp, const struct flux_rx *rx, uint32_t n)
-{
-	struct flux_udp_datagram datagrams[FLUX_UDP_BATCH];
-
-	for (uint32_t i = 0; i < n; i++)
-		datagrams[i] = (struct flux_udp_datagram){ rx[i].data, rx[i].len, 0, rx[i].from };
-	udp->cfg.on_datagrams(udp->cfg.ctx, udp, datagrams, n);
-}
-
 /* The datagrams of one message of the kernel. */
 static void hand_out(struct flux_udp *udp, const struct flux_rx *rx, uint32_t n)
 {
-	while (n > 0 && !udp->member.closing) {
-		uint32_t some = n < FLUX_UDP_BATCH ? n : FLUX_UDP_BATCH;
-
-		for (uint32_t i = 0; i < some; i++)
-			udp->rx_bytes += rx[i].len;
-		udp->rx_datagrams += some;
-		if (udp->into)
-			for (uint32_t i = 0; i < some; i++)
-				put(udp, &rx[i]);
-		else if (udp->cfg.on_datagrams)
-			tell(udp, rx, some);
-		rx += some;
-		n -= some;
-	}
+	for (uint32_t i = 0; i < n; i++)
+		udp->rx_bytes += rx[i].len;
+	udp->rx_datagrams += n;
+	for (uint32_t i = 0; udp->into && i < n; i++)
+		put(udp, &rx[i]);
+	if (n > 0 && !udp->into && udp->cfg.on_datagrams)
+		udp->cfg.on_datagrams(udp->cfg.ctx, udp, rx, n);
 }
 
-void flux_udp_receive(struct flux_udp *udp)
+void flux_udp_receive(struct flux_udp *udp, bool ready)
 {
-	uint32_t n = flux_rx_batch_receive(udp->rx, &udp->sock);
+	uint32_t n = flux_rx_batch_receive(udp->rx, &udp->sock, ready);
 
 	for (uint32_t i = 0; i < n && !udp->member.closing; i++)
 		hand_out(udp, udp->rx->rx, flux_rx_batch_split(udp->rx, i, &udp->sock.stats));

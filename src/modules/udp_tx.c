@@ -26,17 +26,22 @@ static void hold_back(struct flux_udp *udp, enum flux_tx_end end)
 	flux_member_touch(&udp->member); /* for the deadline */
 }
 
-/* Send those that can be sent, all of `tx`: how many are done with. */
-static uint32_t send_run(struct flux_udp *udp, const struct flux_tx *tx, uint32_t n)
+/* How many are done with. What the kernel refuses, for its length or its address, is counted there. */
+static uint32_t send_batch(struct flux_udp *udp, const struct flux_tx *tx, uint32_t n)
 {
-	uint64_t errors = udp->sock.stats.tx_errors + udp->sock.stats.tx_no_buffers;
+	const struct flux_binding_stats *stats = &udp->sock.stats;
+	uint64_t lost = stats->tx_errors + stats->tx_no_buffers;
+	enum flux_tx_end end = FLUX_TX_BLOCKED;
 	uint32_t done = 0;
-	enum flux_tx_end end = flux_tx_batch_send(&udp->sock, tx, n, &done);
 
-	errors = udp->sock.stats.tx_errors + udp->sock.stats.tx_no_buffers - errors;
-	udp->tx_datagrams += done - (errors < done ? errors : done);
+	if (udp->tx_blocked || udp->tx_resume != 0) {
+		udp->waits = true;
+		return 0;
+	}
+	end = flux_tx_batch_send(&udp->sock, tx, n, &done);
 	for (uint32_t i = 0; i < done; i++)
-		udp->tx_bytes += tx[i].body_len;
+		udp->tx_bytes += tx[i].head_len + tx[i].body_len;
+	udp->tx_datagrams += done - (stats->tx_errors + stats->tx_no_buffers - lost);
 	if (end == FLUX_TX_ALL)
 		udp->tx_failures = 0;
 	else
@@ -44,46 +49,9 @@ static uint32_t send_run(struct flux_udp *udp, const struct flux_tx *tx, uint32_
 	return done;
 }
 
-static bool is_full(const struct flux_udp *udp)
-{
-	return udp->tx_blocked || udp->tx_resume != 0;
-}
-
-/* Whether a datagram can be sent at all. */
-static bool fill(const struct flux_udp *udp, struct flux_tx *tx, const void *data, uint32_t len,
-		 const struct flux_addr *addr)
-{
-	*tx = (struct flux_tx){ .body = data, .body_len = len, .to = addr->family ? *addr : udp->peer };
-	return len <= FLUX_UDP_MAX && tx->to.family != 0;
-}
-
-/* Send `n` that fill() made, but for those marked by a body of NULL: how many are done with. */
-static uint32_t send_all(struct flux_udp *udp, const struct flux_tx *tx, const bool *good, uint32_t n)
-{
-	uint32_t done = 0;
-
-	while (done < n && !is_full(udp)) {
-		uint32_t run = 0;
-
-		while (done + run < n && good[done + run])
-			run++;
-		if (run > 0) {
-			done += send_run(udp, tx + done, run);
-		} else {
-			udp->tx_errors++;
-			done++;
-		}
-	}
-	if (done < n)
-		udp->waits = true;
-	return done;
-}
-
-int flux_udp_send(struct flux_udp *udp, const struct flux_udp_datagram *datagrams, uint32_t n)
+int flux_udp_send(struct flux_udp *udp, const struct flux_tx *tx, uint32_t n)
 {
 	struct flux_loop *loop = udp->member.loop;
-	struct flux_tx tx[FLUX_UDP_BATCH];
-	bool good[FLUX_UDP_BATCH];
 
 	if (!FLUX_OWNED(loop))
 		return FLUX_ETHREAD;
@@ -91,9 +59,7 @@ int flux_udp_send(struct flux_udp *udp, const struct flux_udp_datagram *datagram
 		return flux_loop_fail(loop, FLUX_ECLOSED, "the socket is closed");
 	if (n == 0 || n > FLUX_UDP_BATCH)
 		return flux_loop_fail(loop, FLUX_EINVAL, "1 to %u datagrams a call, not %u", FLUX_UDP_BATCH, n);
-	for (uint32_t i = 0; i < n; i++)
-		good[i] = fill(udp, &tx[i], datagrams[i].data, datagrams[i].len, &datagrams[i].addr);
-	return (int)send_all(udp, tx, good, n);
+	return (int)send_batch(udp, tx, n);
 }
 
 /* ---- From a ring ---- */
@@ -102,21 +68,22 @@ static uint32_t on_batch(void *ctx, struct flux_feed *feed, const struct flux_fe
 {
 	struct flux_udp *udp = ctx;
 	struct flux_tx tx[FLUX_FEED_BATCH];
-	bool good[FLUX_FEED_BATCH];
 
 	(void)feed;
 	if (udp->member.closing)
 		return 0;
 	for (uint32_t i = 0; i < n; i++) {
-		struct flux_addr addr = { .family = 0 };
-		bool whole = items[i].len >= sizeof(addr);
+		const uint32_t head = sizeof(tx[i].to);
 
-		if (whole)
-			memcpy(&addr, items[i].data, sizeof(addr));
-		good[i] = whole && fill(udp, &tx[i], (const uint8_t *)items[i].data + sizeof(addr),
-					items[i].len - (uint32_t)sizeof(addr), &addr);
+		/* Too short for an address: no datagram is so long, and the kernel says so. */
+		tx[i] = (struct flux_tx){ .body = items[i].data, .body_len = UINT32_MAX };
+		if (items[i].len < head)
+			continue;
+		memcpy(&tx[i].to, items[i].data, head);
+		tx[i].body = (const uint8_t *)items[i].data + head;
+		tx[i].body_len = items[i].len - head;
 	}
-	return send_all(udp, tx, good, n);
+	return send_batch(udp, tx, n);
 }
 
 int flux_udp_send_from(struct flux_udp *udp, struct flux_ring_reader *reader)

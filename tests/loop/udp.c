@@ -24,7 +24,17 @@ struct ear {
 
 static uint8_t bytes[FLUX_UDP_BATCH][1500];
 
-static void on_datagrams(void *ctx, struct flux_udp *udp, const struct flux_udp_datagram *d, uint32_t n)
+/* Back to who sent it. */
+static void answer(struct flux_udp *udp, const struct flux_rx *rx, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct flux_tx tx = { .body = rx[i].data, .body_len = rx[i].len, .to = rx[i].from };
+
+		assert_int_equal(flux_udp_send(udp, &tx, 1), 1);
+	}
+}
+
+static void on_datagrams(void *ctx, struct flux_udp *udp, const struct flux_rx *d, uint32_t n)
 {
 	struct ear *e = ctx;
 
@@ -37,14 +47,14 @@ static void on_datagrams(void *ctx, struct flux_udp *udp, const struct flux_udp_
 		if (e->numbered)
 			e->wrong += value != e->next++;
 		e->bytes += d[i].len;
-		e->last = d[i].addr;
+		e->last = d[i].from;
 	}
 	e->got += n;
 	if (e->echo)
-		assert_int_equal(flux_udp_send(udp, d, n), n);
+		answer(udp, d, n);
 	if (e->close) {
 		flux_udp_close(udp);
-		assert_int_equal(flux_udp_send(udp, d, n), FLUX_ECLOSED);
+		assert_int_equal(flux_udp_send(udp, &(struct flux_tx){ .body = "" }, 1), FLUX_ECLOSED);
 	}
 	if (e->close_loop) {
 		flux_loop_close(e->w->loop);
@@ -75,14 +85,14 @@ static void ear_open(struct ear *e, struct world *w, uint32_t max_datagram)
 }
 
 /* `n` numbered datagrams from `first` on, to one address; lengths from `len` to len + spread - 1. */
-static void make(struct flux_udp_datagram *d, uint32_t n, uint64_t first, const struct flux_addr *to, uint32_t len,
+static void make(struct flux_tx *d, uint32_t n, uint64_t first, const struct flux_addr *to, uint32_t len,
 		 uint32_t spread)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t value = first + i;
 
 		memcpy(bytes[i], &value, sizeof(value));
-		d[i] = (struct flux_udp_datagram){ bytes[i], len + (uint32_t)(value % spread), 0, *to };
+		d[i] = (struct flux_tx){ .body = bytes[i], .body_len = len + (uint32_t)(value % spread), .to = *to };
 	}
 }
 
@@ -97,7 +107,7 @@ static struct flux_udp_stats stats_of(const struct ear *e)
 static void there_and_back(void **state)
 {
 	struct world *w = *state;
-	struct flux_udp_datagram d[FLUX_UDP_BATCH];
+	struct flux_tx d[FLUX_UDP_BATCH];
 	struct ear a, b;
 
 	inject_clear();
@@ -133,23 +143,23 @@ static void what_cannot_be_sent(void **state)
 	struct world *w = *state;
 	const struct flux_addr none = { .family = 0 };
 	static uint8_t large[FLUX_UDP_MAX + 1];
-	struct flux_udp_datagram d[4];
+	struct flux_tx d[4];
 	struct ear a, b;
 
 	inject_clear();
 	ear_open(&a, w, 100);
 	ear_open(&b, w, 0);
 	make(d, 4, 0, &a.addr, 50, 1);
-	d[1].addr = none;
-	d[2].data = large;
-	d[2].len = FLUX_UDP_MAX + 1;
+	d[1].to = none;
+	d[2].body = large;
+	d[2].body_len = FLUX_UDP_MAX + 1;
 	assert_int_equal(flux_udp_send(b.udp, d, 4), 4);
 	assert_int_equal(stats_of(&b).tx_errors, 2);
 	assert_int_equal(stats_of(&b).tx_datagrams, 2);
 	world_until(w, a.got == 2);
 	/* Longer than the receiver takes: counted there. An empty one is a datagram too. */
 	make(d, 2, 0, &a.addr, 101, 1);
-	d[1].len = 0;
+	d[1].body_len = 0;
 	assert_int_equal(flux_udp_send(b.udp, d, 2), 2);
 	world_until(w, a.got == 3);
 	assert_int_equal(stats_of(&a).rx_truncated, 1);
@@ -166,7 +176,7 @@ static void the_kernel_is_full(void **state)
 {
 	struct world *w = *state;
 	static const int errors[] = { EAGAIN, ENOBUFS };
-	struct flux_udp_datagram d[8];
+	struct flux_tx d[8];
 	struct ear a, b;
 
 	inject_clear();
@@ -287,7 +297,7 @@ static void from_a_ring_into_a_ring(void **state)
 static void closed_inside(void **state)
 {
 	struct world *w = *state;
-	struct flux_udp_datagram d[8];
+	struct flux_tx d[8];
 	struct ear a, b;
 
 	inject_clear();
@@ -338,7 +348,7 @@ static void to_the_configured_peer(void **state)
 	struct world *w = *state;
 	struct flux_udp_cfg cfg = FLUX_UDP_CFG_INIT;
 	char peer[FLUX_ADDR_TEXT];
-	struct flux_udp_datagram d = { "hello", 5, 0, { .family = 0 } };
+	struct flux_tx d = { .head = "hel", .head_len = 3, .body = "lo", .body_len = 2 };
 	struct flux_udp *udp;
 	struct ear a;
 

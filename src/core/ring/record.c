@@ -121,6 +121,14 @@ int flux_ring_record_read_slow_(struct flux_ring_reader *reader)
 	return rc;
 }
 
+int flux_ring_record_release_before(struct flux_ring_reader *reader, const struct flux_ring_record *record)
+{
+	reader->read = record->seq;
+	reader->held = 0;
+	/* A shared reader has one at a time, so none is before it. */
+	return flux_ring_is(reader->ring, FLUX_RING_SHARE) ? 0 : flux_ring_record_release(reader);
+}
+
 int flux_ring_record_verify_(struct flux_ring_reader *reader, const struct flux_ring_record *record)
 {
 	const struct flux_ring *ring = reader->ring;

@@ -86,7 +86,7 @@ static struct flux_tx datagram(uint32_t i, uint32_t len, const struct flux_addr 
 
 static uint32_t receive(void)
 {
-	uint32_t messages = flux_rx_batch_receive(t.rx, &t.b), n = 0;
+	uint32_t messages = flux_rx_batch_receive(t.rx, &t.b, true), n = 0;
 
 	for (uint32_t i = 0; i < messages; i++) {
 		uint32_t k = flux_rx_batch_split(t.rx, i, &t.b.stats);
