@@ -25,8 +25,10 @@ struct flux_loop;
 
 #define FLUX_LOOP_IN  1u /**< readable, or an error waits on the socket */
 #define FLUX_LOOP_OUT 2u /**< writable */
+/** For adapters that offer it: the adapter receives by itself, and calls flux_loop_on_messages(). */
+#define FLUX_LOOP_MESSAGES 4u
 
-/** What an adapter does for Flux. Every member is required; all are called on the loop's thread. */
+/** What an adapter does for Flux. Every function is required; all are called on the loop's thread. */
 struct flux_loop_ops {
 	uint32_t size; /**< sizeof(struct flux_loop_ops) */
 	/**
@@ -44,6 +46,13 @@ struct flux_loop_ops {
 	void (*rearm)(void *host);
 	/** The last call, maybe inside flux_loop_on_fd() or flux_loop_on_turn(): free `host`. */
 	void (*close)(void *host);
+	/**
+	 * 0: readiness is all there is. FLUX_LOOP_MESSAGES: `watch` takes that bit too, instead of
+	 * FLUX_LOOP_IN, for UDP sockets. Errors of such a socket are told by flux_loop_on_fd() with
+	 * FLUX_LOOP_IN, which then reads them and maybe messages. When `watch` returns from events 0,
+	 * the adapter's hold on the socket has ended: to close it frees its port.
+	 */
+	uint32_t offers;
 };
 
 /**
@@ -114,6 +123,22 @@ FLUX_API const char *flux_loop_detail(const struct flux_loop *loop);
  */
 FLUX_API void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events);
 
+struct msghdr;
+
+/**
+ * Messages of a socket that is watched for FLUX_LOOP_MESSAGES, in the order they came. What is gone when
+ * this returns is as after flux_loop_on_fd().
+ *
+ * @param tag   as given to ops->watch.
+ * @param msgs  as recvmsg() fills them in, with address, control data and flags. Each has one iovec, of
+ *              the bytes received; a message that the kernel joined (UDP_GRO) is one. All of it is lent
+ *              until this returns.
+ * @param n     how many, 1 to 16: more wait for the next turn.
+ *
+ * Thread: owner.
+ */
+FLUX_API void flux_loop_on_messages(struct flux_loop *loop, void *tag, const struct msghdr *msgs, uint32_t n);
+
 /**
  * The end of a turn: timers that are due, then sending within the budget (64 datagrams a binding).
  *
@@ -136,8 +161,8 @@ FLUX_API int flux_loop_on_turn(struct flux_loop *loop);
 FLUX_API void flux_loop_set_awake(struct flux_loop *loop, int awake);
 
 /**
- * Whether its sockets look for datagrams by themselves in each turn: it is awake, and there are few of
- * them. Then an adapter that spins need not ask the kernel which one is ready each time, only now and then.
+ * Whether its sockets look for datagrams by themselves in each turn: it is awake, there are few of
+ * them, and the adapter does not receive for them. Then an adapter that spins need not ask the kernel which one is ready each time, only now and then.
  *
  * Thread: owner.
  */

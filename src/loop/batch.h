@@ -51,6 +51,10 @@ void flux_rx_batch_destroy(struct flux_rx_batch *batch, const struct flux_mem *m
  */
 uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock, bool ready);
 
+/* Lend the batch `n` messages that the loop received. Returns how many it took. */
+uint32_t flux_rx_batch_take(struct flux_rx_batch *batch, const struct msghdr *msgs, uint32_t n,
+			    struct flux_binding_stats *stats);
+
 /* Put the datagrams of message `i` into batch->rx. Returns how many; what is truncated is counted: 0. */
 uint32_t flux_rx_batch_split(struct flux_rx_batch *batch, uint32_t i, struct flux_binding_stats *stats);
 

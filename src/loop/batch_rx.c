@@ -33,14 +33,8 @@ struct flux_rx_batch *flux_rx_batch_create(const struct flux_mem *mem, uint32_t 
 	batch->max_datagram = max_datagram;
 	batch->stride = stride;
 	for (uint32_t i = 0; i < FLUX_RX_BATCH; i++) {
-		struct msghdr *msg = &batch->msgs[i].msg_hdr;
-
 		batch->iov[i].iov_base = batch->buffers + (size_t)i * stride;
 		batch->iov[i].iov_len = room;
-		msg->msg_iov = &batch->iov[i];
-		msg->msg_iovlen = 1;
-		msg->msg_name = &batch->from[i];
-		msg->msg_control = batch->control[i];
 	}
 	return batch;
 }
@@ -97,10 +91,15 @@ uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *
 	uint32_t ask = batch->joined ? JOINED_ASK : FLUX_RX_BATCH;
 	int rc;
 
-	for (uint32_t i = 0; i < ask; i++) {
-		batch->msgs[i].msg_hdr.msg_namelen = sizeof(batch->from[i]);
-		batch->msgs[i].msg_hdr.msg_controllen = sizeof(batch->control[i]);
-	}
+	for (uint32_t i = 0; i < ask; i++)
+		batch->msgs[i].msg_hdr = (struct msghdr){
+			.msg_name = &batch->from[i],
+			.msg_namelen = sizeof(batch->from[i]),
+			.msg_iov = &batch->iov[i],
+			.msg_iovlen = 1,
+			.msg_control = batch->control[i],
+			.msg_controllen = sizeof(batch->control[i]),
+		};
 	do {
 		sock->stats.rx_syscalls++;
 		rc = recvmmsg(sock->fd, batch->msgs, ask, MSG_DONTWAIT, NULL);
@@ -119,18 +118,32 @@ uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *
 	return (uint32_t)rc;
 }
 
+uint32_t flux_rx_batch_take(struct flux_rx_batch *batch, const struct msghdr *msgs, uint32_t n,
+			    struct flux_binding_stats *stats)
+{
+	if (n > FLUX_RX_BATCH)
+		n = FLUX_RX_BATCH;
+	stats->rx_syscalls++; /* or a share of one */
+	for (uint32_t i = 0; i < n; i++) {
+		batch->msgs[i].msg_hdr = msgs[i];
+		batch->msgs[i].msg_len = (uint32_t)msgs[i].msg_iov->iov_len;
+		read_control(batch, i, stats);
+	}
+	return n;
+}
+
 uint32_t flux_rx_batch_split(struct flux_rx_batch *batch, uint32_t i, struct flux_binding_stats *stats)
 {
 	const struct msghdr *msg = &batch->msgs[i].msg_hdr;
 	uint32_t left = batch->msgs[i].msg_len, segment = batch->segment[i] ? batch->segment[i] : left;
-	const uint8_t *data = batch->iov[i].iov_base;
+	const uint8_t *data = msg->msg_iov->iov_base;
 	uint32_t n = 0;
 
 	if ((msg->msg_flags & MSG_TRUNC) || segment > batch->max_datagram) {
 		stats->rx_truncated++;
 		return 0;
 	}
-	flux_sockaddr_to(&batch->rx[0].from, &batch->from[i], msg->msg_namelen);
+	flux_sockaddr_to(&batch->rx[0].from, msg->msg_name, msg->msg_namelen);
 	do {
 		uint32_t len = left < segment ? left : segment;
 

@@ -135,6 +135,7 @@ static void sweep(struct flux_member *member)
 
 static const struct flux_member_ops member_ops = {
 	.on_fd = flux_binding_on_fd,
+	.on_messages = flux_binding_on_messages,
 	.advance = flux_binding_advance,
 	.flush = flux_binding_flush,
 	.deadline = flux_binding_deadline,
@@ -168,7 +169,7 @@ int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
 	if (rc == 0)
 		rc = open_room(b, &endpoint);
 	if (rc == 0)
-		rc = flux_member_watch(&b->member, b->sock.fd, FLUX_LOOP_IN);
+		rc = flux_binding_watch(b, 0);
 	if (rc < 0) {
 		free_binding(b);
 		return rc;

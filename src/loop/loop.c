@@ -189,6 +189,18 @@ void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events)
 	leave(loop);
 }
 
+void flux_loop_on_messages(struct flux_loop *loop, void *tag, const struct msghdr *msgs, uint32_t n)
+{
+	struct flux_member *member = tag;
+
+	/* Inside one of our callbacks they are lost, as any datagram may be. */
+	if (loop->busy)
+		return;
+	enter(loop);
+	member->ops->on_messages(member, msgs, n);
+	leave(loop);
+}
+
 int flux_loop_on_turn(struct flux_loop *loop)
 {
 	flux_ts now, due;
@@ -233,7 +245,7 @@ void flux_loop_set_awake(struct flux_loop *loop, int awake)
 
 int flux_loop_looks(const struct flux_loop *loop)
 {
-	return loop->awake && loop->n_members <= LOOKERS_MOST;
+	return loop->awake && loop->n_members <= LOOKERS_MOST && !loop->ops.offers;
 }
 
 flux_ts flux_loop_deadline(const struct flux_loop *loop)

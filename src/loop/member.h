@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include <sys/socket.h>
+
 #include <flux/loop.h>
 
 #include "core/base/list.h"
@@ -17,6 +19,8 @@ struct flux_member;
 struct flux_member_ops {
 	/* Its descriptor is ready. */
 	void (*on_fd)(struct flux_member *member, uint32_t events);
+	/* What its socket received. NULL: it is never watched for that. */
+	void (*on_messages)(struct flux_member *member, const struct msghdr *msgs, uint32_t n);
 	/* First half of a turn: what time does, and what was left to hand out. NULL: has no turns. */
 	void (*advance)(struct flux_member *member, flux_ts now);
 	/* Second half: send what is due, within the budget. */

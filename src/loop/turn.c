@@ -50,10 +50,9 @@ static void hand_over(struct flux_binding *binding, uint32_t n, flux_ts now)
 	}
 }
 
-static uint32_t receive(struct flux_binding *binding, bool ready)
+/* The first `n` messages of the batch: to the endpoint, and what they bring to its readers. */
+static uint32_t take_in(struct flux_binding *binding, uint32_t n)
 {
-	uint32_t n = flux_rx_batch_receive(binding->rx, &binding->sock, ready);
-
 	if (n > 0)
 		hand_over(binding, n, flux_ts_max(flux_clock_now(), binding->now));
 	flux_binding_deliver(binding);
@@ -61,11 +60,18 @@ static uint32_t receive(struct flux_binding *binding, bool ready)
 	return n;
 }
 
+static uint32_t receive(struct flux_binding *binding, bool ready)
+{
+	return take_in(binding, flux_rx_batch_receive(binding->rx, &binding->sock, ready));
+}
+
 /* ---- Out ---- */
 
-static int watch(struct flux_binding *binding, uint32_t events)
+int flux_binding_watch(struct flux_binding *binding, uint32_t events)
 {
-	return flux_member_watch(&binding->member, binding->sock.fd, events);
+	uint32_t in = binding->member.loop->ops.offers & FLUX_LOOP_MESSAGES;
+
+	return flux_member_watch(&binding->member, binding->sock.fd, events | (in ? in : FLUX_LOOP_IN));
 }
 
 /* Nothing is sent for a moment: to wait for "writable" would not wait at all. */
@@ -78,7 +84,7 @@ static void back_off(struct flux_binding *binding, flux_ts now)
 
 static void wait_writable(struct flux_binding *binding, flux_ts now)
 {
-	if (watch(binding, FLUX_LOOP_IN | FLUX_LOOP_OUT) < 0)
+	if (flux_binding_watch(binding, FLUX_LOOP_OUT) < 0)
 		back_off(binding, now);
 	else
 		binding->tx_blocked = true;
@@ -136,10 +142,21 @@ void flux_binding_on_fd(struct flux_member *member, uint32_t events)
 		return;
 	if ((events & FLUX_LOOP_OUT) && binding->tx_blocked) {
 		binding->tx_blocked = false;
-		(void)watch(binding, FLUX_LOOP_IN); /* less than before: nothing to refuse */
+		(void)flux_binding_watch(binding, 0); /* less than before: nothing to refuse */
 	}
 	if (events & FLUX_LOOP_IN)
 		(void)receive(binding, true);
+	if (!binding->member.closing)
+		flux_binding_touch(binding);
+}
+
+void flux_binding_on_messages(struct flux_member *member, const struct msghdr *msgs, uint32_t n)
+{
+	struct flux_binding *binding = flux_binding_of(member);
+
+	if (binding->member.closing)
+		return;
+	(void)take_in(binding, flux_rx_batch_take(binding->rx, msgs, n, &binding->sock.stats));
 	if (!binding->member.closing)
 		flux_binding_touch(binding);
 }

@@ -6,7 +6,7 @@
 . "${srcdir:?}/tests/build/tap.sh"
 
 source=$(cd "$srcdir" && pwd)
-libs='isal:libisal:libisal-dev libevent:libevent_core:libevent-dev numa:numa:libnuma-dev cmocka:cmocka:libcmocka-dev'
+libs='isal:libisal:libisal-dev libevent:libevent_core:libevent-dev liburing:liburing:liburing-dev numa:numa:libnuma-dev cmocka:cmocka:libcmocka-dev'
 mkdir "$tmp/installed" "$tmp/nothing"
 PKG_CONFIG_LIBDIR=$tmp/pc
 export PKG_CONFIG_LIBDIR
@@ -32,7 +32,7 @@ configured()
 # expect NAME yes|no: state of all libraries in summary, config.h and .pc files.
 expect()
 {
-	(cd "$tmp/build" && ./config.status -q config.h flux.pc flux-event.pc) >>"$tmp/out" 2>&1
+	(cd "$tmp/build" && ./config.status -q config.h flux.pc flux-event.pc flux-uring.pc) >>"$tmp/out" 2>&1
 	for lib in $libs; do
 		name=${lib%%:*}
 		grep -q "^  $name  *$2 " "$tmp/out" || echo "summary: $name is not $2"
@@ -46,8 +46,8 @@ expect()
 	tap_empty "$1" "$tmp/complaints"
 }
 
-with='--with-isal --with-libevent --with-numa --with-cmocka'
-without='--without-isal --without-libevent --without-numa --without-cmocka'
+with='--with-isal --with-libevent --with-liburing --with-numa --with-cmocka'
+without='--without-isal --without-libevent --without-liburing --without-numa --without-cmocka'
 # shellcheck disable=SC2086 # lists of options
 {
 	configured installed

@@ -47,7 +47,7 @@ same()
 	tap_empty "$1" "$tmp/complaints"
 }
 
-for lib in libflux libflux-event; do
+for lib in libflux libflux-event libflux-uring; do
 	listed "src/$lib.map" >"$tmp/map-in-order"
 	sort "$tmp/map-in-order" >"$tmp/map"
 	cat "$tmp/map" >>"$tmp/maps"

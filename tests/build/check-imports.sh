@@ -8,7 +8,7 @@ never='abort|exit|_exit|_Exit|quick_exit|__assert_fail|raise|kill|signal|sigacti
 never="$never|printf|fprintf|vprintf|vfprintf|dprintf|puts|fputs|putchar|fwrite|perror|psignal|syslog|err|errx|warn"
 never="$never|__printf_chk|__fprintf_chk|__vfprintf_chk|stdout|stderr|setlocale|setenv|putenv|unsetenv|chdir|umask"
 
-for lib in libflux libflux-event; do
+for lib in libflux libflux-event libflux-uring; do
 	so=.libs/$lib.so
 	if [ ! -e "$so" ]; then
 		tap_skip "A01: $lib.so imports nothing that ends or prints" "not built"

@@ -25,7 +25,7 @@ PKG_CONFIG_PATH=$pcdir
 LD_LIBRARY_PATH=$archives
 export PKG_CONFIG_PATH LD_LIBRARY_PATH
 
-for module in flux flux-event; do
+for module in flux flux-event flux-uring; do
 	[ -f "$pcdir/$module.pc" ] || continue
 	tap_run "$module.pc is valid" "$PKG_CONFIG" --validate "$module"
 	tap_run "$module.pc has the version" test "$("$PKG_CONFIG" --modversion $module)" = "$VERSION"
@@ -42,6 +42,7 @@ if [ -e "$archives/libflux.so" ]; then
 	grep -q '^#define HAVE_ISAL 1' config.h && isal=yes || isal=no
 	tap_run "libflux.so loads ISA-L: $isal" test "$(loads libflux isal)" = $isal
 	tap_run "libflux.so does not load libevent" test "$(loads libflux event)" = no
+	tap_run "libflux.so does not load liburing" test "$(loads libflux uring)" = no
 fi
 
 if [ ! -f "$pcdir/flux-event.pc" ]; then

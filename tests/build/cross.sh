@@ -25,7 +25,7 @@ else
 fi
 
 PKG_CONFIG_LIBDIR=/usr/lib/$machine-linux-gnu/pkgconfig "$top/configure" --host="$machine-linux-gnu" \
-	--enable-werror --enable-debug --disable-shared --with-cmocka --without-isal --without-libevent \
+	--enable-werror --enable-debug --disable-shared --with-cmocka --without-isal --without-libevent --without-liburing \
 	--without-numa --without-dpdk --without-ck --without-moodycamel
 
 tests=tests/stress/ring

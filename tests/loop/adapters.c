@@ -20,6 +20,11 @@ static const struct {
 #else
 	ABSENT("libevent"),
 #endif
+#ifdef HAVE_LIBURING
+	{ uring_rows, 2 },
+#else
+	ABSENT("liburing"),
+#endif
 #ifdef HAVE_UV
 	{ uv_rows, 1 },
 #else

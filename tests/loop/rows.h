@@ -9,6 +9,7 @@ extern const struct adapter event_rows[3];
 extern const struct adapter poll_rows[1];
 extern const struct adapter epoll_rows[2];
 extern const struct adapter bare_rows[1];
+extern const struct adapter uring_rows[2];
 extern const struct adapter uv_rows[1];
 extern const struct adapter glib_rows[1];
 extern const struct adapter sd_rows[1];
