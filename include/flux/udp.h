@@ -19,7 +19,7 @@ struct flux_udp;
 /** Largest datagram over IPv4. */
 #define FLUX_UDP_MAX 65507u
 /** Most datagrams that flux_udp_send() takes at a time. */
-#define FLUX_UDP_BATCH 64u
+#define FLUX_UDP_BATCH 256u
 
 /** Start from FLUX_UDP_CFG_INIT; 0 and NULL mean the default. */
 struct flux_udp_cfg {
@@ -94,7 +94,7 @@ FLUX_API FLUX_MUST_CHECK int flux_udp_open(struct flux_udp **udp, struct flux_lo
  *         Fewer than `n`: the socket is full, on_writable tells when to go on with the rest.
  *         FLUX_EINVAL: `n`; FLUX_ECLOSED.
  *
- * Cost:   a system call for up to 64 of them.
+ * Cost:   a system call for 64 of them, or for 64 runs.
  */
 FLUX_API FLUX_MUST_CHECK int flux_udp_send(struct flux_udp *udp, const struct flux_tx *tx, uint32_t n);
 

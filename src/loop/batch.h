@@ -66,7 +66,7 @@ enum flux_tx_end {
 };
 
 /*
- * Hand `n` datagrams (at most FLUX_PEEK_MAX) to the kernel. `done` counts those that left or are lost:
+ * Hand `n` datagrams to the kernel. `done` counts those that left or are lost:
  * an error of one is counted and does not hold up the next. Nothing here is fatal.
  */
 enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_tx *tx, uint32_t n,

@@ -11,13 +11,17 @@
 #define RUN_BYTES    65507u
 #define RUN_SEGMENTS 64u
 
+/* Messages of one sendmmsg(), and pieces of all of them: at least two for each datagram of a longest run. */
+#define MESSAGES 64u
+#define PIECES   (2 * RUN_SEGMENTS)
+
 /* The arguments of one sendmmsg(): each message is a run of `count` datagrams. */
 struct outgoing {
-	struct mmsghdr msgs[FLUX_PEEK_MAX];
-	struct iovec iov[2 * FLUX_PEEK_MAX];
-	union flux_sockaddr to[FLUX_PEEK_MAX];
-	_Alignas(struct cmsghdr) uint8_t control[FLUX_PEEK_MAX][CMSG_SPACE(sizeof(uint16_t))];
-	uint16_t count[FLUX_PEEK_MAX];
+	struct mmsghdr msgs[MESSAGES];
+	struct iovec iov[PIECES];
+	union flux_sockaddr to[MESSAGES];
+	_Alignas(struct cmsghdr) uint8_t control[MESSAGES][CMSG_SPACE(sizeof(uint16_t))];
+	uint16_t count[MESSAGES];
 	uint32_t n;
 };
 
@@ -65,21 +69,26 @@ static void set_segment(struct msghdr *msg, void *control, uint16_t segment)
 	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
 }
 
-/* Make messages of `n` datagrams. */
+/* Make messages of the first of `n` datagrams: as many as there is room for. */
 static void fill(struct outgoing *out, const struct flux_socket *sock, const struct flux_tx *tx, uint32_t n)
 {
 	struct iovec *iov = out->iov;
+	uint32_t i = 0;
 
-	out->n = 0;
-	for (uint32_t i = 0; i < n; out->n++) {
+	for (out->n = 0; i < n && out->n < MESSAGES; out->n++) {
 		struct msghdr *msg = &out->msgs[out->n].msg_hdr;
 		uint32_t k = run_length(tx + i, n - i, sock->joins);
 
+		/* It may take all of its pieces, or only one. */
+		if (iov + 2 * k > out->iov + PIECES)
+			return;
 		memset(msg, 0, sizeof(*msg));
 		msg->msg_iov = iov;
-		/* Length 0, for what this socket cannot reach, makes the kernel refuse that one alone. */
 		msg->msg_name = &out->to[out->n];
 		msg->msg_namelen = flux_sockaddr_from(&out->to[out->n], &tx[i].to, sock->family);
+		/* Out of this socket's reach: the kernel refuses that one alone. Length 0 would be its peer. */
+		if (msg->msg_namelen == 0)
+			msg->msg_namelen = flux_sockaddr_from(&out->to[out->n], &tx[i].to, tx[i].to.family);
 		if (k > 1)
 			set_segment(msg, out->control[out->n], (uint16_t)length(&tx[i]));
 		out->count[out->n] = (uint16_t)k;
@@ -140,14 +149,23 @@ enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_
 	uint32_t m = 0;
 
 	*done = 0;
-	fill(&out, sock, tx, n);
-	while (m < out.n) {
-		int rc = sendmmsg(sock->fd, out.msgs + m, out.n - m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (out.n = 0;;) {
+		int rc;
 
+		if (m == out.n) {
+			if (*done == n)
+				return FLUX_TX_ALL;
+			fill(&out, sock, tx + *done, n - *done);
+			m = 0;
+		}
+		rc = sendmmsg(sock->fd, out.msgs + m, out.n - m, MSG_DONTWAIT | MSG_NOSIGNAL);
 		sock->stats.tx_syscalls++;
 		if (rc > 0) {
-			for (; rc > 0; rc--)
-				*done += out.count[m++];
+			for (; rc > 0; rc--, m++) {
+				*done += out.count[m];
+				sock->tx_datagrams += out.count[m];
+				sock->tx_bytes += out.msgs[m].msg_len;
+			}
 			if (m < out.n)
 				flux_socket_read_errors(sock); /* what stopped it is not told */
 			again = false;
@@ -157,8 +175,7 @@ enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_
 		case STEP_GO:
 			break;
 		case STEP_REFILL:
-			fill(&out, sock, tx + *done, n - *done);
-			m = 0;
+			m = out.n = 0;
 			break;
 		case STEP_BLOCKED:
 			return FLUX_TX_BLOCKED;
@@ -170,5 +187,4 @@ enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_
 			break;
 		}
 	}
-	return FLUX_TX_ALL;
 }

@@ -14,6 +14,7 @@ struct flux_socket {
 	bool joined;            /* it joins what comes (UDP_GRO) */
 	struct flux_addr local; /* with the real port */
 	struct flux_binding_stats stats;
+	uint64_t tx_datagrams, tx_bytes; /* that the kernel took */
 };
 
 /* What to open. */

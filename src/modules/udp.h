@@ -18,7 +18,6 @@ struct flux_udp {
 	struct flux_ring_writer *into; /* NULL: on_datagrams */
 	struct flux_feed *from;
 	uint64_t rx_datagrams, rx_bytes, rx_ring_full;
-	uint64_t tx_datagrams, tx_bytes;
 	flux_ts tx_resume;    /* ENOBUFS: not before; 0: at once */
 	uint32_t tx_failures; /* of that kind, in a row */
 	bool tx_blocked;      /* not before the socket is writable */

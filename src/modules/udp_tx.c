@@ -29,19 +29,14 @@ static void hold_back(struct flux_udp *udp, enum flux_tx_end end)
 /* How many are done with. What the kernel refuses, for its length or its address, is counted there. */
 static uint32_t send_batch(struct flux_udp *udp, const struct flux_tx *tx, uint32_t n)
 {
-	const struct flux_binding_stats *stats = &udp->sock.stats;
-	uint64_t lost = stats->tx_errors + stats->tx_no_buffers;
-	enum flux_tx_end end = FLUX_TX_BLOCKED;
-	uint32_t done = 0;
+	enum flux_tx_end end;
+	uint32_t done;
 
 	if (udp->tx_blocked || udp->tx_resume != 0) {
 		udp->waits = true;
 		return 0;
 	}
 	end = flux_tx_batch_send(&udp->sock, tx, n, &done);
-	for (uint32_t i = 0; i < done; i++)
-		udp->tx_bytes += tx[i].head_len + tx[i].body_len;
-	udp->tx_datagrams += done - (stats->tx_errors + stats->tx_no_buffers - lost);
 	if (end == FLUX_TX_ALL)
 		udp->tx_failures = 0;
 	else

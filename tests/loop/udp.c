@@ -132,6 +132,8 @@ static void there_and_back(void **state)
 	assert_int_equal(stats_of(&a).tx_datagrams, b.got);
 	assert_int_equal(stats_of(&b).rx_datagrams, b.got);
 	assert_int_equal(stats_of(&b).rx_bytes, b.bytes);
+	assert_int_equal(stats_of(&b).tx_datagrams, b.got);
+	assert_int_equal(stats_of(&b).tx_bytes, b.bytes);
 	assert_int_equal(stats_of(&b).tx_errors, 0);
 	flux_udp_close(a.udp);
 	flux_udp_close(b.udp);
@@ -165,7 +167,7 @@ static void what_cannot_be_sent(void **state)
 	assert_int_equal(stats_of(&a).rx_truncated, 1);
 	assert_int_equal(flux_udp_send(b.udp, d, 0), FLUX_EINVAL);
 	assert_int_equal(flux_udp_send(b.udp, d, FLUX_UDP_BATCH + 1), FLUX_EINVAL);
-	assert_non_null(strstr(flux_loop_detail(w->loop), "65"));
+	assert_non_null(strstr(flux_loop_detail(w->loop), "257"));
 	flux_udp_close(a.udp);
 	flux_udp_close(b.udp);
 	world_idle(w);
@@ -349,17 +351,36 @@ static void to_the_configured_peer(void **state)
 	struct flux_udp_cfg cfg = FLUX_UDP_CFG_INIT;
 	char peer[FLUX_ADDR_TEXT];
 	struct flux_tx d = { .head = "hel", .head_len = 3, .body = "lo", .body_len = 2 };
-	struct flux_udp *udp;
-	struct ear a;
+	struct ear a, b = { .w = w }, stranger;
 
 	inject_clear();
 	ear_open(&a, w, 0);
+	ear_open(&stranger, w, 0);
+	cfg.local = "127.0.0.1:0";
 	cfg.peer = flux_addr_format(&a.addr, peer);
-	assert_int_equal(flux_udp_open(&udp, w->loop, &cfg), 0);
-	assert_int_equal(flux_udp_send(udp, &d, 1), 1);
+	cfg.on_datagrams = on_datagrams;
+	cfg.ctx = &b;
+	assert_int_equal(flux_udp_open(&b.udp, w->loop, &cfg), 0);
+	flux_udp_local(b.udp, &b.addr);
+	/* What the socket cannot reach does not go to the peer instead. */
+	d.to = (struct flux_addr){ .family = 6, .port = a.addr.port, .ip = { [15] = 1 } };
+	assert_int_equal(flux_udp_send(b.udp, &d, 1), 1);
+	assert_int_equal(stats_of(&b).tx_errors, 1);
+	assert_int_equal(stats_of(&b).tx_datagrams + stats_of(&b).tx_bytes, 0);
+	d.to.family = 0;
+	assert_int_equal(flux_udp_send(b.udp, &d, 1), 1);
 	world_until(w, a.got == 1 && a.bytes == 5);
-	flux_udp_close(udp);
+	/* And only the peer is heard. */
+	d.to = b.addr;
+	assert_int_equal(flux_udp_send(stranger.udp, &d, 1), 1);
+	assert_int_equal(flux_udp_send(a.udp, &d, 1), 1);
+	world_until(w, b.got == 1);
+	world_idle(w);
+	assert_int_equal(b.got, 1);
+	assert_true(flux_addr_equal(&b.last, &a.addr));
+	flux_udp_close(stranger.udp);
 	flux_udp_close(a.udp);
+	flux_udp_close(b.udp);
 	world_idle(w);
 }
 
