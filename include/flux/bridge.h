@@ -70,7 +70,8 @@ FLUX_API FLUX_MUST_CHECK int flux_bridge_open_out(struct flux_bridge **bridge, s
 /**
  * From a session into a ring.
  *
- * @param sid     one session, or 0: every session that nobody else reads, in the order of arrival.
+ * @param sid     one session, or 0: every session that nobody else reads, in the order of arrival; of
+ *                those no end is told.
  * @param writer  opened with FLUX_WAIT_FD; borrowed until the bridge has ended.
  *
  * @return 0; FLUX_ECLOSED: no such session; FLUX_EBUSY: somebody reads it already; FLUX_ENOTSUP: the

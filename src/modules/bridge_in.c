@@ -81,6 +81,13 @@ static enum flux_take on_message(struct flux_attachment *att, flux_sid sid, cons
 	return rc == FLUX_EMSGSIZE ? FLUX_TAKE : FLUX_KEEP;
 }
 
+/* After the last message. */
+static void on_event(struct flux_attachment *att, const struct flux_event *event)
+{
+	if (event->type == FLUX_EVENT_CLOSED)
+		flux_bridge_tell((struct flux_bridge *)att, FLUX_ECLOSED, 0);
+}
+
 static void on_room(void *ctx, struct flux_watch *watch, uint32_t events)
 {
 	struct flux_bridge *bridge = ctx;
@@ -119,6 +126,7 @@ int flux_bridge_open_in(struct flux_bridge **bridge, struct flux_binding *bindin
 		return rc;
 	}
 	b->att.on_message = on_message;
+	b->att.on_event = on_event;
 	*bridge = b;
 	return 0;
 }

@@ -5,11 +5,13 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
 #include <flux/bridge.h>
 
+#include "tests/lib/inject.h"
 #include "tests/loop/world.h"
 
 #define WRITERS 3u
@@ -26,7 +28,7 @@ struct line {
 	struct flux_bridge *out, *in;
 	uint64_t next[WRITERS], got;
 	int code;
-	uint32_t code_len, codes;
+	uint32_t code_len, codes, ends; /* of those, by the bridge at the far end */
 };
 
 static struct flux_ring *ring_of(uint32_t flags, uint32_t capacity, uint32_t slot, uint32_t writers)
@@ -50,6 +52,7 @@ static void on_error(void *ctx, struct flux_bridge *bridge, int code, uint32_t l
 	l->code = code;
 	l->code_len = len;
 	l->codes++;
+	l->ends += bridge == l->in;
 }
 
 /* Ring, session from b to a, ring. */
@@ -60,6 +63,7 @@ static void lay(struct line *l, struct world *w, bool records, uint32_t capacity
 	struct flux_bridge_cfg cfg = FLUX_BRIDGE_CFG_INIT;
 	uint32_t flags = records ? FLUX_RING_RECORDS : 0;
 
+	inject_clear();
 	memset(l, 0, sizeof(*l));
 	l->w = w;
 	l->records = records;
@@ -96,8 +100,8 @@ static uint32_t length(const struct line *l, uint64_t value)
 
 static int say(struct line *l, struct flux_ring_writer *writer, uint64_t value, flux_ts deadline)
 {
-	struct flux_ring_record record;
-	struct flux_ring_span span;
+	struct flux_ring_record record = { 0 };
+	struct flux_ring_span span = { 0 };
 	uint32_t len = length(l, value);
 	int rc = l->records ? flux_ring_record_claim_wait(writer, len, &record, deadline) :
 			      flux_ring_claim_wait(writer, 1, &span, deadline);
@@ -113,8 +117,8 @@ static int say(struct line *l, struct flux_ring_writer *writer, uint64_t value, 
 /* Take what has come out of the far end: each writer's numbers in order. */
 static void hear(struct line *l)
 {
-	struct flux_ring_record record;
-	struct flux_ring_span span;
+	struct flux_ring_record record = { 0 };
+	struct flux_ring_span span = { 0 };
 
 	while (l->records ? flux_ring_record_read(&l->end, &record) == 1 : flux_ring_peek(&l->end, 1, &span) == 1) {
 		const void *at = l->records ? record.data : span.at[0];
@@ -149,6 +153,30 @@ static void each_message_once_in_order(void **state)
 	flux_bridge_get_stats(l.out, &stats);
 	assert_int_equal(stats.messages, sent);
 	assert_int_equal(stats.bytes, sent * SLOT);
+	assert_int_equal(l.codes, 0);
+	lift(&l);
+}
+
+/* The smallest rings, and a network that loses every other thing it is given. */
+static void loss_and_rings_of_four(void **state)
+{
+	struct world *w = *state;
+	uint64_t sent = 0, lost = 0;
+	struct line l;
+
+	lay(&l, w, false, 4, 1);
+	while (sent < 1000) {
+		if (inject_count(INJECT_SENDMMSG) / 2 > lost) {
+			lost = inject_count(INJECT_SENDMMSG) / 2;
+			inject_error(INJECT_SENDMMSG, ENOBUFS, 0, 1);
+		}
+		while (sent < 1000 && say(&l, &l.mine, sent, 0) == 0)
+			sent++;
+		world_round(w);
+		hear(&l);
+	}
+	inject_clear();
+	world_until(w, (hear(&l), l.got == sent));
 	assert_int_equal(l.codes, 0);
 	lift(&l);
 }
@@ -250,7 +278,7 @@ static void the_session_ends(void **state)
 	assert_int_equal(say(&l, &l.mine, 0, 0), 0);
 	world_until(w, (hear(&l), l.got == 1));
 	assert_int_equal(flux_binding_abort_session(w->a.binding, w->a.sid, 300, "enough"), 0);
-	world_until(w, l.codes > 0);
+	world_until(w, l.codes == 2 && l.ends == 1);
 	assert_int_equal(l.code, FLUX_ECLOSED);
 	/* What comes now stays in the ring. */
 	assert_int_equal(say(&l, &l.mine, 1, 0), 0);
@@ -321,6 +349,7 @@ int main(void)
 {
 	static const struct world_test tests[] = {
 		{ "each_message_once_in_order", each_message_once_in_order },
+		{ "loss_and_rings_of_four", loss_and_rings_of_four },
 		{ "threads_and_records", threads_and_records },
 		{ "back_pressure_all_the_way", back_pressure_all_the_way },
 		{ "what_is_too_long_is_told_and_passed", what_is_too_long_is_told_and_passed },
