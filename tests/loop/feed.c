@@ -131,8 +131,8 @@ static void stop_hearing(struct hearer *h)
 
 static int say(struct flux_ring_writer *writer, bool records, uint64_t value, flux_ts deadline)
 {
-	struct flux_ring_record record;
-	struct flux_ring_span span;
+	struct flux_ring_record record = { 0 };
+	struct flux_ring_span span = { 0 };
 	uint32_t len = (uint32_t)(8 + NUMBER(value) % 50);
 	int rc = records ? flux_ring_record_claim_wait(writer, len, &record, deadline) :
 			   flux_ring_claim_wait(writer, 1, &span, deadline);
