@@ -50,7 +50,7 @@ struct flux_worker_cfg {
 	}
 
 /**
- * Start a thread with a loop, and wait until it runs. It takes no signals.
+ * Start a thread with a loop, and wait until it runs. It takes no signals (with glibc 2.32 or later).
  *
  * @param worker  [out] set only on success; ends with flux_worker_close().
  * @param cfg     NULL: all defaults. Its strings and driver are used until this returns.

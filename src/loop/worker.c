@@ -210,15 +210,28 @@ static int open_calls(struct flux_worker *worker)
 }
 
 /* Signals are for the program's own threads. */
-static int launch(struct flux_worker *worker)
+static void take_no_signals(pthread_attr_t *attr)
 {
-	sigset_t all, before;
-	int rc;
+#ifdef HAVE_PTHREAD_ATTR_SETSIGMASK_NP
+	sigset_t all;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&worker->thread, NULL, run, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_setsigmask_np(attr, &all);
+#else
+	(void)attr;
+#endif
+}
+
+static int launch(struct flux_worker *worker)
+{
+	pthread_attr_t attr;
+	int rc = pthread_attr_init(&attr);
+
+	if (rc != 0)
+		return -rc;
+	take_no_signals(&attr);
+	rc = pthread_create(&worker->thread, &attr, run, worker);
+	pthread_attr_destroy(&attr);
 	if (rc != 0)
 		return -rc;
 	while (sem_wait(&worker->started) < 0)
