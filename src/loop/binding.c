@@ -169,7 +169,7 @@ int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
 	if (rc == 0)
 		rc = open_room(b, &endpoint);
 	if (rc == 0)
-		rc = flux_binding_watch(b, 0);
+		rc = flux_member_watch_socket(&b->member, b->sock.fd, 0);
 	if (rc < 0) {
 		free_binding(b);
 		return rc;

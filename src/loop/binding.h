@@ -78,8 +78,6 @@ flux_ts flux_binding_now(struct flux_binding *binding);
 
 /* ---- turn.c ---- */
 
-/* Have its socket's datagrams come, and be told of `events` besides: FLUX_LOOP_OUT or 0. */
-int flux_binding_watch(struct flux_binding *binding, uint32_t events);
 /* As struct flux_member_ops says. */
 void flux_binding_on_messages(struct flux_member *member, const struct msghdr *msgs, uint32_t n);
 /* As struct flux_member_ops says. */

@@ -30,6 +30,13 @@ int flux_member_watch(struct flux_member *member, int fd, uint32_t events)
 	return 0;
 }
 
+int flux_member_watch_socket(struct flux_member *member, int fd, uint32_t events)
+{
+	uint32_t in = member->loop->ops.offers & FLUX_LOOP_MESSAGES;
+
+	return flux_member_watch(member, fd, events | (in ? in : FLUX_LOOP_IN));
+}
+
 void flux_member_touch(struct flux_member *member)
 {
 	member->active = true;

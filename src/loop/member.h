@@ -47,6 +47,11 @@ struct flux_member {
 int flux_member_join(struct flux_member *member, struct flux_loop *loop, const struct flux_member_ops *ops);
 /* Watch its descriptor for `events`, instead of what it was watched for. 0 or an error. */
 int flux_member_watch(struct flux_member *member, int fd, uint32_t events);
+/*
+ * The same for a UDP socket, for what comes and for `events` besides (FLUX_LOOP_OUT or 0): it comes by
+ * on_messages if the loop receives, else on_fd says that it is there.
+ */
+int flux_member_watch_socket(struct flux_member *member, int fd, uint32_t events);
 /* It may have something to do: have a turn. */
 void flux_member_touch(struct flux_member *member);
 /*

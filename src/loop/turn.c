@@ -67,13 +67,6 @@ static uint32_t receive(struct flux_binding *binding, bool ready)
 
 /* ---- Out ---- */
 
-int flux_binding_watch(struct flux_binding *binding, uint32_t events)
-{
-	uint32_t in = binding->member.loop->ops.offers & FLUX_LOOP_MESSAGES;
-
-	return flux_member_watch(&binding->member, binding->sock.fd, events | (in ? in : FLUX_LOOP_IN));
-}
-
 /* Nothing is sent for a moment: to wait for "writable" would not wait at all. */
 static void back_off(struct flux_binding *binding, flux_ts now)
 {
@@ -84,7 +77,7 @@ static void back_off(struct flux_binding *binding, flux_ts now)
 
 static void wait_writable(struct flux_binding *binding, flux_ts now)
 {
-	if (flux_binding_watch(binding, FLUX_LOOP_OUT) < 0)
+	if (flux_member_watch_socket(&binding->member, binding->sock.fd, FLUX_LOOP_OUT) < 0)
 		back_off(binding, now);
 	else
 		binding->tx_blocked = true;
@@ -142,7 +135,7 @@ void flux_binding_on_fd(struct flux_member *member, uint32_t events)
 		return;
 	if ((events & FLUX_LOOP_OUT) && binding->tx_blocked) {
 		binding->tx_blocked = false;
-		(void)flux_binding_watch(binding, 0); /* less than before: nothing to refuse */
+		(void)flux_member_watch_socket(member, binding->sock.fd, 0); /* less than before: nothing to refuse */
 	}
 	if (events & FLUX_LOOP_IN)
 		(void)receive(binding, true);

@@ -19,7 +19,7 @@ static void on_fd(struct flux_member *member, uint32_t events)
 	if (member->closing)
 		return;
 	if (events & FLUX_LOOP_OUT && udp->tx_blocked) {
-		(void)flux_member_watch(member, udp->sock.fd, FLUX_LOOP_IN); /* less than before */
+		(void)flux_member_watch_socket(member, udp->sock.fd, 0); /* less than before */
 		flux_udp_resume(udp);
 	}
 	if (events & FLUX_LOOP_IN && !member->closing)
@@ -78,6 +78,7 @@ static void sweep(struct flux_member *member)
 
 static const struct flux_member_ops member_ops = {
 	.on_fd = on_fd,
+	.on_messages = flux_udp_on_messages,
 	.advance = advance,
 	.flush = flush,
 	.deadline = deadline,
@@ -154,7 +155,7 @@ int flux_udp_open(struct flux_udp **udp, struct flux_loop *loop, const struct fl
 					    u->cfg.max_datagram);
 	}
 	if (rc == 0)
-		rc = flux_member_watch(&u->member, u->sock.fd, FLUX_LOOP_IN);
+		rc = flux_member_watch_socket(&u->member, u->sock.fd, 0);
 	if (rc < 0) {
 		give(u);
 		return rc;

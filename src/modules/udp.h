@@ -32,6 +32,9 @@ static inline struct flux_udp *flux_udp_of(const struct flux_member *member)
 /* udp_rx.c: what has come, for a turn's share; `ready`: the loop says that something has. */
 void flux_udp_receive(struct flux_udp *udp, bool ready);
 
+/* udp_rx.c: the loop received it. */
+void flux_udp_on_messages(struct flux_member *member, const struct msghdr *msgs, uint32_t n);
+
 /* udp_tx.c: the socket may take more. */
 void flux_udp_resume(struct flux_udp *udp);
 

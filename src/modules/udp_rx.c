@@ -30,12 +30,23 @@ static void hand_out(struct flux_udp *udp, const struct flux_rx *rx, uint32_t n)
 		udp->cfg.on_datagrams(udp->cfg.ctx, udp, rx, n);
 }
 
-void flux_udp_receive(struct flux_udp *udp, bool ready)
+/* The first `n` messages of the batch. */
+static void hand_batch(struct flux_udp *udp, uint32_t n)
 {
-	uint32_t n = flux_rx_batch_receive(udp->rx, &udp->sock, ready);
-
 	for (uint32_t i = 0; i < n && !udp->member.closing; i++)
 		hand_out(udp, udp->rx->rx, flux_rx_batch_split(udp->rx, i, &udp->sock.stats));
+}
+
+void flux_udp_receive(struct flux_udp *udp, bool ready)
+{
+	hand_batch(udp, flux_rx_batch_receive(udp->rx, &udp->sock, ready));
+}
+
+void flux_udp_on_messages(struct flux_member *member, const struct msghdr *msgs, uint32_t n)
+{
+	struct flux_udp *udp = flux_udp_of(member);
+
+	hand_batch(udp, flux_rx_batch_take(udp->rx, msgs, n, &udp->sock.stats));
 }
 
 int flux_udp_receive_into(struct flux_udp *udp, struct flux_ring_writer *writer)

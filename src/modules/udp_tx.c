@@ -16,7 +16,7 @@ static void hold_back(struct flux_udp *udp, enum flux_tx_end end)
 {
 	udp->waits = true;
 	if (end == FLUX_TX_BLOCKED &&
-	    flux_member_watch(&udp->member, udp->sock.fd, FLUX_LOOP_IN | FLUX_LOOP_OUT) == 0) {
+	    flux_member_watch_socket(&udp->member, udp->sock.fd, FLUX_LOOP_OUT) == 0) {
 		udp->tx_blocked = true;
 		return;
 	}

@@ -19,6 +19,7 @@
 #include <flux/pub.h>
 #include <flux/sub.h>
 #include <flux/timer.h>
+#include <flux/uring.h>
 #include <flux/worker.h>
 
 #define UNUSED(x) (void)(x)
@@ -219,15 +220,15 @@ static int start_from(void *ctx, struct flux_loop *loop)
 }
 
 /* E: a thousand changes of how it idles, under load: every message arrives, once and in order. */
-static void a_thousand_changes_lose_nothing(void **state)
+static void change_a_thousand_times(const struct flux_driver *driver)
 {
 	struct flux_worker_cfg cfg;
 
-	UNUSED(state);
 	memset(&from, 0, sizeof(from));
 	memset(&to, 0, sizeof(to));
 	sem_init(&to.done, 0, 0);
 	cfg = forced(FLUX_IDLE_SLEEP);
+	cfg.driver = driver;
 	cfg.on_start = start_to;
 	cfg.ctx = &to;
 	assert_int_equal(flux_worker_open(&to.worker, &cfg, NULL), 0);
@@ -246,6 +247,23 @@ static void a_thousand_changes_lose_nothing(void **state)
 	flux_worker_close(to.worker);
 	assert_int_equal(to.got, MESSAGES);
 	assert_int_equal(to.wrong, 0);
+}
+
+static void a_thousand_changes_lose_nothing(void **state)
+{
+	UNUSED(state);
+	change_a_thousand_times(NULL);
+}
+
+/* The same over io_uring, or what it falls back to. */
+static void a_thousand_changes_over_io_uring(void **state)
+{
+	UNUSED(state);
+#ifdef HAVE_LIBURING
+	change_a_thousand_times(&flux_driver_uring);
+#else
+	skip();
+#endif
 }
 
 /* ---- Beginning and end ---- */
@@ -439,6 +457,7 @@ int main(void)
 		cmocka_unit_test(calls_come_in_order),
 		cmocka_unit_test(what_was_asked_is_done_before_the_end),
 		cmocka_unit_test(a_thousand_changes_lose_nothing),
+		cmocka_unit_test(a_thousand_changes_over_io_uring),
 		cmocka_unit_test(it_is_placed_and_named),
 		cmocka_unit_test(a_callback_closes_the_loop),
 		cmocka_unit_test(refusals),
