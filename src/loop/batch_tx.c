@@ -11,9 +11,12 @@
 #define RUN_BYTES    65507u
 #define RUN_SEGMENTS 64u
 
-/* Messages of one sendmmsg(), and pieces of all of them: at least two for each datagram of a longest run. */
+/*
+ * Messages of one sendmmsg(), and pieces of all of them: one for each that lies back to back, and behind
+ * those still two for each datagram of a longest run.
+ */
 #define MESSAGES 64u
-#define PIECES   (2 * RUN_SEGMENTS)
+#define PIECES   (MESSAGES + 2 * RUN_SEGMENTS)
 
 /* The arguments of one sendmmsg(): each message is a run of `count` datagrams. */
 struct outgoing {
@@ -33,12 +36,16 @@ static uint32_t length(const struct flux_tx *tx)
 /* How many of `tx` make one run: one address, equal lengths, only the last one may be shorter; none empty. */
 static uint32_t run_length(const struct flux_tx *tx, uint32_t n, bool joins)
 {
-	uint32_t segment = length(&tx[0]), bytes = segment, k = 1;
+	uint32_t segment = length(&tx[0]), most, k = 1;
 
-	while (joins && k < n && k < RUN_SEGMENTS && length(&tx[k - 1]) == segment &&
-	       length(&tx[k]) - 1 < segment && bytes + length(&tx[k]) <= RUN_BYTES &&
-	       flux_addr_equal(&tx[k].to, &tx[0].to))
-		bytes += length(&tx[k++]);
+	if (!joins || segment == 0)
+		return 1;
+	most = RUN_BYTES / segment < RUN_SEGMENTS ? RUN_BYTES / segment : RUN_SEGMENTS;
+	most = most < n ? most : n;
+	while (k < most && length(&tx[k]) == segment && flux_addr_equal(&tx[k].to, &tx[0].to))
+		k++;
+	if (k < most && length(&tx[k]) - 1 < segment && flux_addr_equal(&tx[k].to, &tx[0].to))
+		k++;
 	return k;
 }
 
