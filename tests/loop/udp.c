@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <netinet/udp.h>
+
 #include <flux/udp.h>
 
 #include "tests/lib/inject.h"
@@ -168,6 +170,32 @@ static void what_cannot_be_sent(void **state)
 	assert_int_equal(flux_udp_send(b.udp, d, 0), FLUX_EINVAL);
 	assert_int_equal(flux_udp_send(b.udp, d, FLUX_UDP_BATCH + 1), FLUX_EINVAL);
 	assert_non_null(strstr(flux_loop_detail(w->loop), "257"));
+	flux_udp_close(a.udp);
+	flux_udp_close(b.udp);
+	world_idle(w);
+}
+
+/* S16: many datagrams a system call, even where the kernel does not cut. */
+static void s16_few_system_calls(void **state)
+{
+	struct world *w = *state;
+	struct flux_tx d[64];
+	struct ear a, b;
+
+	inject_clear();
+	inject_option(SOL_UDP, UDP_SEGMENT, ENOPROTOOPT);
+	ear_open(&a, w, 0);
+	ear_open(&b, w, 0);
+	a.numbered = true;
+	for (uint64_t sent = 0; sent < 6400; sent += 64) {
+		make(d, 64, sent, &a.addr, 100, 1);
+		assert_int_equal(flux_udp_send(b.udp, d, 64), 64);
+		world_until(w, a.got == sent + 64);
+	}
+	assert_int_equal(a.wrong, 0);
+	assert_int_equal(stats_of(&a).rx_datagrams, 6400);
+	assert_true(inject_count(INJECT_SENDMMSG) <= 640);
+	assert_true(inject_count(INJECT_RECVMMSG) <= 640);
 	flux_udp_close(a.udp);
 	flux_udp_close(b.udp);
 	world_idle(w);
@@ -389,6 +417,7 @@ int main(void)
 	static const struct world_test tests[] = {
 		{ "there_and_back", there_and_back },
 		{ "what_cannot_be_sent", what_cannot_be_sent },
+		{ "s16_few_system_calls", s16_few_system_calls },
 		{ "the_kernel_is_full", the_kernel_is_full },
 		{ "from_a_ring_into_a_ring", from_a_ring_into_a_ring },
 		{ "closed_inside", closed_inside },
