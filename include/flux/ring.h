@@ -252,7 +252,8 @@ FLUX_API void flux_ring_writer_close(struct flux_ring_writer *writer);
  * Go on in a larger or smaller region of slots, from the next one on: to grow where there is no room, to
  * shrink when idle. Nothing is copied, lost or reordered: readers drain the old region and follow. What
  * lies in the old one does not count against the new one's room. The old one is freed when the last
- * reader has followed and the writer looks for room, or calls this again, of whatever capacity.
+ * reader has followed and the writer looks for room, or calls this again, of whatever capacity. Regions but
+ * the first are aligned as the allocator does. A ring of records smaller than it was made takes shorter ones.
  *
  * @param capacity  slots: a power of two, 2 to `most`; the one it has already: nothing but to free.
  *

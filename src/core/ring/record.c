@@ -125,6 +125,8 @@ int flux_ring_record_release_before(struct flux_ring_reader *reader, const struc
 {
 	reader->read = record->seq;
 	reader->held = 0;
+	if (reader->ring->regions)
+		reader->limit = reader->read; /* it may lie in the old region: look again */
 	/* A shared reader has one at a time, so none is before it. */
 	return flux_ring_is(reader->ring, FLUX_RING_SHARE) ? 0 : flux_ring_record_release(reader);
 }

@@ -301,6 +301,35 @@ static void records_are_held_over_the_border(void **state)
 	end();
 }
 
+/* Records on both sides of the border were read; those from the old side on are read again. */
+static void stepping_back_over_the_border(void **state)
+{
+	struct flux_ring_record records[6], rec;
+
+	UNUSED(state);
+	begin(FLUX_RING_RECORDS, 8, 64);
+	for (uint32_t i = 0; i < 6; i++) {
+		if (i == 3)
+			assert_int_equal(flux_ring_resize(&w, 16), 0);
+		assert_int_equal(flux_ring_record_claim(&w, 8, &rec), 0);
+		memset(rec.data, (int)i, 8);
+		assert_int_equal(flux_ring_record_publish(&w, 8), 0);
+	}
+	for (uint32_t i = 0; i < 6; i++)
+		assert_int_equal(flux_ring_record_read(&a, &records[i]), 1);
+	assert_int_equal(flux_ring_record_release_before(&a, &records[1]), 0);
+	for (uint32_t i = 1; i < 6; i++) {
+		assert_int_equal(flux_ring_record_read(&a, &rec), 1);
+		assert_int_equal(*(uint8_t *)rec.data, i);
+	}
+	assert_int_equal(flux_ring_record_release_before(&a, &rec), 0);
+	assert_int_equal(flux_ring_record_read(&a, &rec), 1);
+	assert_int_equal(*(uint8_t *)rec.data, 5);
+	assert_int_equal(flux_ring_record_release(&a), 0);
+	assert_int_equal(flux_ring_record_read(&a, &rec), 0);
+	end();
+}
+
 static void bad_calls_change_nothing(void **state)
 {
 	struct flux_ring_reader_cfg reader = FLUX_RING_READER_CFG_INIT;
@@ -420,6 +449,7 @@ int main(void)
 		cmocka_unit_test(what_the_last_reader_left_is_kept),
 		cmocka_unit_test(readers_after_others_follow_them),
 		cmocka_unit_test(records_are_held_over_the_border),
+		cmocka_unit_test(stepping_back_over_the_border),
 		cmocka_unit_test(bad_calls_change_nothing),
 		cmocka_unit_test(other_kinds_refuse),
 		cmocka_unit_test(any_order_of_everything),
