@@ -20,6 +20,7 @@ struct flux_bridge {
 	/* In. */
 	struct flux_ring_writer *writer;
 	struct flux_watch *room; /* the writer's bell */
+	bool armed;              /* somebody was kept until there is room */
 };
 
 /* A cleared one on a session. 0 or an error. */

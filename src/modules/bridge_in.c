@@ -47,8 +47,10 @@ static uint32_t slots_of(const struct flux_ring_writer *writer, uint32_t len)
 /* There may be room again. */
 static void go_on(struct flux_bridge *bridge)
 {
-	if (bridge->stats.waiting && !bridge->att.gone && !bridge->att.binding->member.closing)
-		flux_binding_resume_for(bridge->att.binding, bridge->att.sid);
+	if (!bridge->armed || bridge->att.gone || bridge->att.binding->member.closing)
+		return;
+	bridge->armed = false;
+	flux_binding_resume_for(bridge->att.binding, bridge->att.sid);
 }
 
 /* Be told when there is room for a message of `len` bytes. */
@@ -57,6 +59,7 @@ static void wait_for_room(struct flux_bridge *bridge, uint32_t len)
 	int rc = flux_ring_writer_arm(bridge->writer, slots_of(bridge->writer, len));
 
 	flux_bridge_wait(bridge);
+	bridge->armed = true;
 	if (rc != 0) /* by now, or closed: the next try tells */
 		flux_timer_set(bridge->look, 0);
 	else if (bridge->writer->ring->flags & FLUX_RING_PROCESSES)
