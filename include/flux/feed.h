@@ -81,12 +81,12 @@ FLUX_API FLUX_MUST_CHECK int flux_feed_open(struct flux_feed **feed, struct flux
 /** Hand out no more until flux_feed_resume(): the ring fills, and its writers wait. Thread: owner. */
 FLUX_API void flux_feed_pause(struct flux_feed *feed);
 
-/** Go on, in the next turn. Also after FLUX_FEED_KEEP. Thread: owner. */
+/** Go on, in the next turn. Also after FLUX_FEED_KEEP, once the handler has returned it. Thread: owner. */
 FLUX_API void flux_feed_resume(struct flux_feed *feed);
 
 /**
- * End it: on_item is not called any more, and the reader is the caller's again; inside on_item, when that
- * has returned. NULL is allowed.
+ * End it: its handlers are not called any more, and the reader is the caller's again; inside one of them,
+ * when that has returned. NULL is allowed.
  *
  * Thread: owner, in its own callbacks too.
  */

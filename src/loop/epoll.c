@@ -130,7 +130,7 @@ static void hand_out(struct epoll_host *host, const struct epoll_event *events, 
 
 		if (!watch)
 			(void)!read(host->turn_fd, &(uint64_t){ 0 }, sizeof(uint64_t));
-		else if (watch->tag)
+		else if (watch->tag && ready(watch, events[i].events)) /* it may be watched for others by now */
 			flux_loop_on_fd(host->loop, watch->tag, ready(watch, events[i].events));
 	}
 }
@@ -262,8 +262,11 @@ int flux_loop_epoll_fd(struct flux_loop *loop)
 		if (host->turn_fd < 0)
 			return -errno;
 		rc = control(host, EPOLL_CTL_ADD, host->turn_fd, FLUX_LOOP_IN, NULL);
-		if (rc < 0)
+		if (rc < 0) {
+			close(host->turn_fd);
+			host->turn_fd = -1;
 			return rc;
+		}
 		show_turn(host);
 	}
 	return host->epoll_fd;

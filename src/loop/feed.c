@@ -48,14 +48,14 @@ static bool is_open(const struct flux_feed *feed)
 /* What a look said, if it found nothing. True: go on all the same. */
 static bool passed(struct flux_feed *feed, int rc)
 {
-	bool damaged = rc == FLUX_EBADMSG;
+	bool skipped = rc == FLUX_EBADMSG && !flux_ring_skip(feed->reader);
 
 	if (rc < 0) {
-		feed->ended = !damaged;
+		feed->ended = rc != FLUX_EBADMSG;
 		if (feed->cfg.on_error)
 			feed->cfg.on_error(feed->cfg.ctx, feed, rc);
 	}
-	return damaged && !flux_ring_skip(feed->reader);
+	return skipped;
 }
 
 /* Gather up to `most` items, in place: how many, or an error if the first one is none. */
@@ -160,6 +160,7 @@ static void advance(struct flux_member *member, flux_ts now)
 	if (!is_open(feed) || (!member->active && !member->loop->awake && now < feed->look_at))
 		return;
 	member->active = false;
+	feed->look_at = FLUX_NEVER;
 	/* One who is busy writes on meanwhile: look once more before asking to be rung. */
 	if (drain(feed) > 0) {
 		flux_member_touch(member);

@@ -157,8 +157,13 @@ static bool leave(struct flux_loop *loop)
 	reap(loop);
 	loop->turning = false;
 	loop->busy = false;
-	if (!loop->closing)
+	if (!loop->closing) {
+		if (loop->missed) {
+			loop->missed = loop->asked = false;
+			flux_loop_ask(loop);
+		}
 		return true;
+	}
 	loop->ops.close(loop->host);
 	flux_heap_fini(&loop->timers);
 	flux_mem_give(loop->mem, loop, 1, sizeof(*loop));
@@ -205,13 +210,19 @@ int flux_loop_on_turn(struct flux_loop *loop)
 {
 	flux_ts now, due;
 
-	if (loop->busy)
+	if (loop->busy) { /* by a host that runs its loop inside a callback: it is made up for */
+		if (loop->turning)
+			loop->again = true;
+		else
+			loop->missed = true;
 		return 0;
+	}
 	enter(loop);
 	loop->asked = false;
 	loop->again = false;
 	loop->turning = true;
 	now = flux_clock_now();
+	loop->turn_now = now;
 	flux_timers_run(loop, now);
 	/* Two rounds, so that what a callback of one member sends on another leaves in this turn. */
 	FOR_EACH (node, &loop->members)

@@ -24,11 +24,13 @@ struct flux_loop {
 	uint32_t n_timers;        /* open ones */
 	struct flux_member timer; /* deadline.c */
 	flux_ts armed;            /* when it is due */
+	flux_ts turn_now;         /* when the turn began */
 	const void *owner;        /* names the thread that turns the loop */
 	bool busy;                /* inside on_fd, on_turn or the end: callbacks may be on the stack */
 	bool turning;             /* inside on_turn, where rearm would be answered too soon */
 	bool asked;               /* ops.rearm was called and its turn has not come */
 	bool again;               /* work came up inside the turn */
+	bool missed;              /* a turn came while it was busy: ask again */
 	bool reap;                /* a closed member waits for its end */
 	bool keeps_time;          /* there is such a timer */
 	bool awake;               /* the host does not sleep: nobody has to be woken */

@@ -72,6 +72,9 @@ void flux_timer_set(struct flux_timer *timer, flux_ts at)
 
 	if (!FLUX_OWNED(loop) || timer->member.closing)
 		return;
+	/* Not in the turn that calls them: one that is always due would keep the others from theirs. */
+	if (loop->turning && at <= loop->turn_now)
+		at = loop->turn_now + 1;
 	flux_heap_set(&loop->timers, &timer->node, at);
 	/* A turn tells the host the new deadline; one that was moved later only costs a turn. */
 	if (flux_heap_first(&loop->timers) == &timer->node)
@@ -86,14 +89,11 @@ void flux_timer_close(struct flux_timer *timer)
 
 void flux_timers_run(struct flux_loop *loop, flux_ts now)
 {
-	/* Not more than there are: one that sets itself to "at once" comes again in the next turn. */
-	for (uint32_t n = loop->timers.n; n > 0; n--) {
-		struct flux_heap_node *node = flux_heap_first(&loop->timers);
-		struct flux_timer *timer;
+	struct flux_heap_node *node;
 
-		if (!node || node->key > now)
-			return;
-		timer = FLUX_CONTAINER(node, struct flux_timer, node);
+	while ((node = flux_heap_first(&loop->timers)) != NULL && node->key <= now) {
+		struct flux_timer *timer = FLUX_CONTAINER(node, struct flux_timer, node);
+
 		flux_heap_set(&loop->timers, node, FLUX_NEVER);
 		timer->on_due(timer->ctx, timer);
 	}

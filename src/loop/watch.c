@@ -22,7 +22,7 @@ static void on_fd(struct flux_member *member, uint32_t events)
 {
 	struct flux_watch *watch = watch_of(member);
 
-	if (!member->closing)
+	if (!member->closing && events)
 		watch->on_ready(watch->ctx, watch, events);
 }
 

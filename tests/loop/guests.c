@@ -288,6 +288,33 @@ static void at_once_for_ever(void **state)
 	pipe_close(&p);
 }
 
+static void again_at_once(void *ctx, struct flux_timer *timer)
+{
+	(*(uint32_t *)ctx)++;
+	flux_timer_set(timer, 0);
+}
+
+/* One that is long past again and again keeps no other timer from its turn either. */
+static void long_past_for_ever(void **state)
+{
+	struct world *w = *state;
+	struct flux_timer *greedy;
+	uint32_t rung = 0, at;
+	struct clock c;
+
+	clock_open(&c, w);
+	assert_int_equal(flux_timer_open(&greedy, w->loop, again_at_once, &rung), 0);
+	flux_timer_set(greedy, 0);
+	flux_timer_set(c.timers[0], flux_loop_now() + FLUX_MS(1));
+	world_until(w, c.rung[0] == 1);
+	at = rung;
+	flux_timer_set(c.timers[1], 1);
+	world_until(w, c.rung[1] == 1);
+	assert_true(rung - at <= 2);
+	flux_timer_close(greedy);
+	clock_close(&c);
+}
+
 static void timers_closed_inside(void **state)
 {
 	struct world *w = *state;
@@ -336,6 +363,7 @@ int main(void)
 		{ "timers_ring_in_their_order", timers_ring_in_their_order },
 		{ "a_timer_is_moved_and_taken_back", a_timer_is_moved_and_taken_back },
 		{ "at_once_for_ever", at_once_for_ever },
+		{ "long_past_for_ever", long_past_for_ever },
 		{ "timers_closed_inside", timers_closed_inside },
 		{ "many_timers", many_timers },
 	};
