@@ -36,10 +36,10 @@ struct flux_worker_cfg {
 	flux_ts spin;        /**< FLUX_IDLE_ADAPTIVE: for so long after the last thing done; 0: 50 us */
 	/**
 	 * In the thread, before the first turn. Negative: flux_worker_open() fails with that code.
-	 * NULL: nothing.
+	 * It does not close the loop. NULL: nothing.
 	 */
 	int (*on_start)(void *ctx, struct flux_loop *loop);
-	/** In the thread, after the last turn, before its loop is closed. NULL: nothing. */
+	/** In the thread, after the last turn, before its loop is closed, which it leaves to us. NULL: nothing. */
 	void (*on_stop)(void *ctx, struct flux_loop *loop);
 	void *ctx;
 };
@@ -92,7 +92,7 @@ FLUX_API FLUX_MUST_CHECK int flux_worker_set_idle(struct flux_worker *worker, ui
  * @param ctx  borrowed until then.
  *
  * @return 0; FLUX_EAGAIN: `calls` of them wait, or 64 threads ask at this moment: later; FLUX_ECLOSED:
- *         a callback has closed the loop.
+ *         the worker is being closed, or a callback has closed its loop.
  *
  * Thread: any.
  * Cost:   lock-free, a few atomic operations; a system call if the thread sleeps.

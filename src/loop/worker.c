@@ -40,7 +40,9 @@ struct flux_worker {
 	struct flux_ring *calls;
 	struct flux_ring_reader reader;
 	struct flux_feed *feed;
+	int (*poll)(struct flux_loop *loop, flux_ts timeout); /* the driver's */
 	pthread_t thread;
+	pthread_t self; /* the same, as it sees itself */
 	sem_t started;
 	int rc; /* of the start */
 	char why[FLUX_WHY_TEXT];
@@ -95,7 +97,6 @@ static int start(struct flux_worker *worker)
 /* Turn until told to stop. False if a callback closed the loop. */
 static bool turn(struct flux_worker *worker)
 {
-	int (*poll)(struct flux_loop * loop, flux_ts timeout) = worker->cfg.driver->poll;
 	flux_ts until = 0; /* FLUX_IDLE_ADAPTIVE: spins */
 	bool awake = false;
 	int rc = 0;
@@ -109,45 +110,39 @@ static bool turn(struct flux_worker *worker)
 			until = flux_ts_add(now, worker->cfg.spin);
 		awake = idle == FLUX_IDLE_SPIN || (idle == FLUX_IDLE_ADAPTIVE && now < until);
 		flux_loop_set_awake(worker->loop, awake);
-		rc = poll(worker->loop, awake ? 0 : FLUX_NEVER);
+		rc = worker->poll(worker->loop, awake ? 0 : FLUX_NEVER);
 		if (rc == FLUX_ECLOSED)
 			return false;
 		if (was && !awake)
 			rc = 0; /* the turn in which all asked to be woken: nothing was done */
 	}
+	/* What was asked for and not done. */
+	while (flux_ring_reader_lag(&worker->reader) > 0)
+		if (worker->poll(worker->loop, 0) == FLUX_ECLOSED)
+			return false;
 	return true;
-}
-
-/* What was asked for and not done. */
-static void finish(struct flux_worker *worker)
-{
-	void *item;
-
-	while ((item = flux_ring_peek_one(&worker->reader)) != NULL) {
-		(void)on_call(worker, NULL, item, sizeof(struct call));
-		(void)flux_ring_release(&worker->reader, 1);
-	}
 }
 
 static void *run(void *arg)
 {
 	struct flux_worker *worker = arg;
-	int rc = start(worker);
+	bool open;
+	int rc;
 
+	worker->self = pthread_self();
+	worker->poll = worker->cfg.driver->poll;
+	rc = start(worker);
 	worker->rc = rc;
 	sem_post(&worker->started);
 	if (rc < 0)
 		return NULL;
-	if (!turn(worker)) {
-		worker->loop = NULL;
-		__atomic_store_n(&worker->ended, 1, __ATOMIC_RELEASE);
-		return NULL;
-	}
-	flux_feed_close(worker->feed);
-	finish(worker);
-	if (worker->cfg.on_stop)
+	open = turn(worker);
+	__atomic_store_n(&worker->ended, 1, __ATOMIC_RELEASE);
+	if (open && worker->cfg.on_stop)
 		worker->cfg.on_stop(worker->cfg.ctx, worker->loop);
-	flux_loop_close(worker->loop);
+	if (open)
+		flux_loop_close(worker->loop);
+	worker->loop = NULL;
 	return NULL;
 }
 
@@ -311,13 +306,17 @@ static bool has_ended(const struct flux_worker *worker)
 /* Have it look at what was stored before. */
 static void wake(struct flux_worker *worker)
 {
+	if (pthread_equal(pthread_self(), worker->self))
+		return; /* it looks when this turn has ended */
 	while (!has_ended(worker) && call(worker, nothing, NULL) == FLUX_EAGAIN)
 		sched_yield();
 }
 
 int flux_worker_call(struct flux_worker *worker, void (*fn)(void *ctx, struct flux_loop *loop), void *ctx)
 {
-	return has_ended(worker) ? FLUX_ECLOSED : call(worker, fn, ctx);
+	bool stops = __atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE);
+
+	return stops || has_ended(worker) ? FLUX_ECLOSED : call(worker, fn, ctx);
 }
 
 int flux_worker_set_idle(struct flux_worker *worker, uint32_t idle, char *why)
@@ -331,6 +330,17 @@ int flux_worker_set_idle(struct flux_worker *worker, uint32_t idle, char *why)
 	return 0;
 }
 
+/* Calls that came too late for the loop. */
+static void finish(struct flux_worker *worker)
+{
+	void *item;
+
+	while ((item = flux_ring_peek_one(&worker->reader)) != NULL) {
+		(void)on_call(worker, NULL, item, sizeof(struct call));
+		(void)flux_ring_release(&worker->reader, 1);
+	}
+}
+
 void flux_worker_close(struct flux_worker *worker)
 {
 	if (!worker)
@@ -338,7 +348,6 @@ void flux_worker_close(struct flux_worker *worker)
 	__atomic_store_n(&worker->stop, 1, __ATOMIC_RELEASE);
 	wake(worker);
 	pthread_join(worker->thread, NULL);
-	worker->loop = NULL;
 	finish(worker);
 	give(worker);
 }

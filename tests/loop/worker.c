@@ -377,6 +377,77 @@ static void a_callback_closes_the_loop(void **state)
 	}
 }
 
+struct hold {
+	struct flux_worker *worker;
+	sem_t in, go;
+	uint32_t again, closes;
+};
+
+static void hold_on(void *ctx, struct flux_loop *loop)
+{
+	struct hold *hold = ctx;
+
+	(void)loop;
+	sem_post(&hold->in);
+	wait_for(&hold->go);
+}
+
+static void close_it(void *ctx, struct flux_loop *loop)
+{
+	if (loop)
+		flux_loop_close(loop);
+	((struct hold *)ctx)->closes++;
+}
+
+static void once_more(void *ctx, struct flux_loop *loop)
+{
+	struct hold *hold = ctx;
+
+	(void)loop;
+	hold->again++;
+	(void)!flux_worker_call(hold->worker, once_more, hold);
+}
+
+static void idle_inside(void *ctx, struct flux_loop *loop)
+{
+	struct hold *hold = ctx;
+
+	(void)loop;
+	assert_int_equal(flux_worker_set_idle(hold->worker, FLUX_IDLE_ADAPTIVE, NULL), 0);
+}
+
+static void *close_worker(void *arg)
+{
+	flux_worker_close(((struct hold *)arg)->worker);
+	return NULL;
+}
+
+/* What waits when it is closed is called in turns: it may close the loop, ask again, or for another idle. */
+static void closed_while_calls_wait(void **state)
+{
+	static void (*const fns[])(void *, struct flux_loop *) = { close_it, once_more, idle_inside };
+
+	UNUSED(state);
+	for (int i = 0; i < 3; i++) {
+		struct flux_worker_cfg cfg = forced(FLUX_IDLE_SLEEP);
+		struct hold hold = { .again = 0 };
+		pthread_t closer;
+
+		cfg.calls = 2;
+		sem_init(&hold.in, 0, 0);
+		sem_init(&hold.go, 0, 0);
+		assert_int_equal(flux_worker_open(&hold.worker, &cfg, NULL), 0);
+		assert_int_equal(flux_worker_call(hold.worker, hold_on, &hold), 0);
+		wait_for(&hold.in);
+		assert_int_equal(flux_worker_call(hold.worker, fns[i], &hold), 0);
+		assert_int_equal(pthread_create(&closer, NULL, close_worker, &hold), 0);
+		sem_post(&hold.go);
+		pthread_join(closer, NULL);
+		assert_int_equal(hold.closes, i == 0);
+		assert_int_equal(hold.again > 0, i == 1);
+	}
+}
+
 static int no_driver(struct flux_loop **loop, char *why, size_t why_cap)
 {
 	UNUSED(loop);
@@ -460,6 +531,7 @@ int main(void)
 		cmocka_unit_test(a_thousand_changes_over_io_uring),
 		cmocka_unit_test(it_is_placed_and_named),
 		cmocka_unit_test(a_callback_closes_the_loop),
+		cmocka_unit_test(closed_while_calls_wait),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(spinning_on_the_only_cpu),
 	};
