@@ -249,6 +249,39 @@ static void back_pressure_all_the_way(void **state)
 	lift(&l);
 }
 
+/* All sessions into one ring: one that was kept goes on, although another's message fitted meanwhile. */
+static void who_was_kept_is_not_forgotten(void **state)
+{
+	struct world *w = *state;
+	struct flux_bridge_stats stats = { .size = sizeof(stats) };
+	static const uint8_t bytes[160];
+	struct flux_ring_record record;
+	struct flux_pub *other;
+	uint32_t got = 0;
+	flux_sid sid;
+	struct line l;
+
+	lay(&l, w, true, 32, 1);
+	flux_bridge_close(l.in);
+	assert_int_equal(flux_bridge_open_in(&l.in, w->a.binding, 0, &l.writer, NULL), 0);
+	assert_int_equal(flux_binding_connect(w->b.binding, w->a.local, &sid), 0);
+	assert_int_equal(flux_pub_open(&other, w->b.binding, sid, NULL), 0);
+	world_until(w, flux_pub_max_message(other) > 0);
+	/* Two of them fit, a third one does not. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(flux_pub_send(w->b.pub, bytes, sizeof(bytes)), 0);
+	world_until(w, (flux_bridge_get_stats(l.in, &stats), stats.waiting));
+	assert_int_equal(flux_pub_send(other, bytes, 1), 0);
+	world_until(w, (flux_bridge_get_stats(l.in, &stats), stats.messages == 3));
+	while (flux_ring_record_read(&l.end, &record) == 1)
+		got++;
+	assert_int_equal(flux_ring_record_release(&l.end), 0);
+	assert_int_equal(got, 3);
+	world_until(w, flux_ring_record_read(&l.end, &record) == 1);
+	assert_int_equal(record.len, sizeof(bytes));
+	lift(&l);
+}
+
 static void what_is_too_long_is_told_and_passed(void **state)
 {
 	struct world *w = *state;
@@ -352,6 +385,7 @@ int main(void)
 		{ "loss_and_rings_of_four", loss_and_rings_of_four },
 		{ "threads_and_records", threads_and_records },
 		{ "back_pressure_all_the_way", back_pressure_all_the_way },
+		{ "who_was_kept_is_not_forgotten", who_was_kept_is_not_forgotten },
 		{ "what_is_too_long_is_told_and_passed", what_is_too_long_is_told_and_passed },
 		{ "the_session_ends", the_session_ends },
 		{ "the_ring_is_closed", the_ring_is_closed },
