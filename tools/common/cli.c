@@ -171,6 +171,22 @@ int cli_parse_real(const struct cli_real *spec, const char *text, double *value)
 			 spec->min, spec->max, spec->unit);
 }
 
+/* Words */
+
+int cli_parse_word(const char *option, const char *const *words, const char *text, uint32_t *which)
+{
+	char list[96] = "";
+
+	for (uint32_t i = 0; words[i]; i++) {
+		if (strcmp(words[i], text) == 0) {
+			*which = i;
+			return CLI_OK;
+		}
+		strcat(strcat(list, i ? (words[i + 1] ? ", " : " or ") : ""), words[i]);
+	}
+	return cli_usage("%s: '%s' is unknown; give %s", option, text, list);
+}
+
 /* Addresses */
 
 /* Cut `text` into host, without brackets, and port. Returns CLI_OK or CLI_USAGE. */

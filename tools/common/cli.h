@@ -85,6 +85,12 @@ int cli_parse_size(const struct cli_uint *spec, const char *text, uint64_t *valu
 int cli_parse_real(const struct cli_real *spec, const char *text, double *value);
 
 /*
+ * Find `text` in `words`, which NULL ends; *which is its place. Returns CLI_OK, or CLI_USAGE after a
+ * message that lists them.
+ */
+int cli_parse_word(const char *option, const char *const *words, const char *text, uint32_t *which);
+
+/*
  * Resolve HOST:PORT or [IPV6]:PORT; the first address that the resolver gives is taken. `what`
  * names the argument in messages. Returns CLI_OK, CLI_USAGE for a text that is no address, or
  * CLI_FAILED for a name that cannot be resolved.

@@ -5,7 +5,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "perf/check.h"
@@ -123,21 +122,6 @@ static bool many_readers(uint32_t kind)
 	return kind == PERF_BROADCAST || perf_kind_shares(kind);
 }
 
-/* Find `text` in a list of words; *which is its place. */
-static int parse_word(const char *option, const char *const *words, const char *text, uint32_t *which)
-{
-	char list[96] = "";
-
-	for (uint32_t i = 0; words[i]; i++) {
-		if (strcmp(words[i], text) == 0) {
-			*which = i;
-			return CLI_OK;
-		}
-		strcat(strcat(list, i ? (words[i + 1] ? ", " : " or ") : ""), words[i]);
-	}
-	return cli_usage("%s: '%s' is unknown; give %s", option, text, list);
-}
-
 /* ---- Options one by one ---- */
 
 static int parse_u32(const struct cli_uint *spec, uint32_t *value)
@@ -230,7 +214,7 @@ static int parse_option(struct perf_options *options, struct raw *raw, int optio
 
 	switch (option) {
 	case OPT_KIND:
-		return parse_word("--kind", kinds, optarg, &options->kind);
+		return cli_parse_word("--kind", kinds, optarg, &options->kind);
 	case OPT_SLOT:
 		return parse_u32(&slot, &options->slot);
 	case OPT_BATCH:
@@ -247,16 +231,16 @@ static int parse_option(struct perf_options *options, struct raw *raw, int optio
 		return parse_u32(&readers, &options->readers);
 	case OPT_WAIT:
 		raw->waits = true;
-		return parse_word("--wait", waits, optarg, &options->wait);
+		return cli_parse_word("--wait", waits, optarg, &options->wait);
 	case OPT_OVER:
-		rc = parse_word("--over", commands, optarg, &raw->over);
+		rc = cli_parse_word("--over", commands, optarg, &raw->over);
 		if (rc == CLI_OK && ++raw->over == 3)
 			return cli_usage("--over: give ring or ipc");
 		return rc;
 	case OPT_CPUS:
 		return parse_cpus(&options->cpus);
 	case OPT_HUGE:
-		return parse_word("--huge", wants, optarg, &options->huge);
+		return cli_parse_word("--huge", wants, optarg, &options->huge);
 	case OPT_ROUNDS:
 		return parse_u32(&rounds, &options->rounds);
 	case OPT_RECORDS:
@@ -277,7 +261,7 @@ static int settle_command(struct perf_options *options, const struct raw *raw, c
 {
 	uint32_t command;
 
-	if (parse_word("command", commands, word, &command) != CLI_OK)
+	if (cli_parse_word("command", commands, word, &command) != CLI_OK)
 		return CLI_USAGE;
 	options->rtt = command == 2;
 	options->processes = command == 1 || raw->over == 2;
