@@ -14,7 +14,8 @@ struct event_base;
 /**
  * Attach to a libevent base. No thread is started, no libevent lock is needed, nothing global is touched.
  *
- * Until the loop is closed the base is never empty, so event_base_dispatch() goes on. Attach after the
+ * Until the loop is closed or paused (flux_loop_pause()) the base is never empty, so event_base_dispatch()
+ * goes on. Attach after the
  * process has become a daemon: a forked child shares the sockets.
  *
  * @param loop  [out] set only on success; close with flux_loop_close() before the base is freed.

@@ -104,6 +104,32 @@ FLUX_API void *flux_loop_host(const struct flux_loop *loop, const struct flux_lo
 FLUX_API void flux_loop_close(struct flux_loop *loop);
 
 /**
+ * Take the loop off its host for a while: nothing of it is left there to watch, to time or to run, so that
+ * a host that runs until it has nothing to do ends, as event_base_dispatch() does. The next round of the
+ * host may still find one event, which does nothing.
+ *
+ * What comes meanwhile waits in the sockets, what is sent waits in its session, timers wait, and peers hear
+ * nothing: one that hears nothing for its idle_timeout gives the session up. Every other call is
+ * allowed; on_closed of what is closed comes as always. Inside a callback the rest of its turn still happens.
+ *
+ * @return 0, also if it is paused already; FLUX_ETHREAD.
+ *
+ * Thread: owner.
+ * Cost:   as if every descriptor were closed for the host.
+ */
+FLUX_API int flux_loop_pause(struct flux_loop *loop);
+
+/**
+ * Go on after flux_loop_pause(): what waited comes first, then the timers that are due.
+ *
+ * @return 0, also if it was not paused; what ops->watch says of a descriptor: the loop stays
+ *         paused, and flux_loop_detail() names it; FLUX_ETHREAD.
+ *
+ * Thread: owner.
+ */
+FLUX_API FLUX_MUST_CHECK int flux_loop_resume(struct flux_loop *loop);
+
+/**
  * Words for the last failed call on this loop or its bindings: what, the limit, the remedy.
  *
  * @return text owned by `loop`, valid until its next failing call; "" if none failed.

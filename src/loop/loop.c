@@ -98,6 +98,8 @@ flux_ts flux_loop_now(void)
 
 void flux_loop_ask(struct flux_loop *loop)
 {
+	if (loop->paused && !loop->reap)
+		return; /* flux_loop_resume() asks */
 	if (loop->turning) {
 		loop->again = true;
 	} else if (!loop->asked) {
@@ -187,7 +189,7 @@ void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events)
 	struct flux_member *member = tag;
 
 	/* A host that runs its loop inside one of our callbacks: what is level-triggered comes again. */
-	if (loop->busy)
+	if (loop->busy || loop->paused)
 		return;
 	enter(loop);
 	member->ops->on_fd(member, events);
@@ -199,16 +201,30 @@ void flux_loop_on_messages(struct flux_loop *loop, void *tag, const struct msghd
 	struct flux_member *member = tag;
 
 	/* Inside one of our callbacks they are lost, as any datagram may be. */
-	if (loop->busy)
+	if (loop->busy || loop->paused)
 		return;
 	enter(loop);
 	member->ops->on_messages(member, msgs, n);
 	leave(loop);
 }
 
+/* A turn of the members: how time, what came and what is due to go change them. */
+static void turn_members(struct flux_loop *loop)
+{
+	flux_ts now = flux_clock_now();
+
+	loop->turn_now = now;
+	flux_timers_run(loop, now);
+	/* Two rounds, so that what a callback of one member sends on another leaves in this turn. */
+	FOR_EACH (node, &loop->members)
+		member_at(node)->ops->advance(member_at(node), now);
+	FOR_EACH (node, &loop->members)
+		member_at(node)->ops->flush(member_at(node));
+}
+
 int flux_loop_on_turn(struct flux_loop *loop)
 {
-	flux_ts now, due;
+	flux_ts due;
 
 	if (loop->busy) { /* by a host that runs its loop inside a callback: it is made up for */
 		if (loop->turning)
@@ -221,19 +237,13 @@ int flux_loop_on_turn(struct flux_loop *loop)
 	loop->asked = false;
 	loop->again = false;
 	loop->turning = true;
-	now = flux_clock_now();
-	loop->turn_now = now;
-	flux_timers_run(loop, now);
-	/* Two rounds, so that what a callback of one member sends on another leaves in this turn. */
-	FOR_EACH (node, &loop->members)
-		member_at(node)->ops->advance(member_at(node), now);
-	FOR_EACH (node, &loop->members)
-		member_at(node)->ops->flush(member_at(node));
+	if (!loop->paused) /* else it ends what was closed meanwhile */
+		turn_members(loop);
 	if (!leave(loop))
 		return FLUX_ECLOSED;
 	due = flux_loop_deadline(loop);
 	if (loop->again || due <= flux_clock_now())
-		return 1;
+		return !loop->paused;
 	if (!loop->awake)
 		flux_loop_arm(loop, due);
 	return 0;
@@ -256,7 +266,7 @@ void flux_loop_set_awake(struct flux_loop *loop, int awake)
 
 int flux_loop_looks(const struct flux_loop *loop)
 {
-	return loop->awake && loop->n_members <= LOOKERS_MOST && !loop->ops.offers;
+	return loop->awake && !loop->paused && loop->n_members <= LOOKERS_MOST && !loop->ops.offers;
 }
 
 flux_ts flux_loop_deadline(const struct flux_loop *loop)
@@ -264,6 +274,8 @@ flux_ts flux_loop_deadline(const struct flux_loop *loop)
 	const struct flux_node *node = loop->members.head.next;
 	flux_ts due = flux_timers_deadline(loop);
 
+	if (loop->paused)
+		return FLUX_NEVER;
 	for (; node != &loop->members.head; node = node->next) {
 		const struct flux_member *member = FLUX_CONTAINER(node, struct flux_member, on_loop);
 

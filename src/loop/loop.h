@@ -35,6 +35,7 @@ struct flux_loop {
 	bool keeps_time;          /* there is such a timer */
 	bool awake;               /* the host does not sleep: nobody has to be woken */
 	bool closing;             /* flux_loop_close() was called inside a callback */
+	bool paused;              /* nothing of ours is on the host's loop */
 	char detail[FLUX_LOOP_DETAIL];
 };
 

@@ -18,7 +18,7 @@ int flux_member_join(struct flux_member *member, struct flux_loop *loop, const s
 	return 0;
 }
 
-int flux_member_watch(struct flux_member *member, int fd, uint32_t events)
+static int watch(struct flux_member *member, int fd, uint32_t events)
 {
 	struct flux_loop *loop = member->loop;
 	int rc = loop->ops.watch(loop->host, fd, events, member, &member->slot);
@@ -26,8 +26,23 @@ int flux_member_watch(struct flux_member *member, int fd, uint32_t events)
 	if (rc < 0)
 		return flux_loop_fail(loop, rc, "the event loop cannot watch descriptor %d: %s", fd,
 				      strerror(-rc));
-	member->fd = events ? fd : -1;
 	return 0;
+}
+
+int flux_member_watch(struct flux_member *member, int fd, uint32_t events)
+{
+	int rc = member->loop->paused ? 0 : watch(member, fd, events);
+
+	if (rc < 0)
+		return rc;
+	member->fd = events ? fd : -1;
+	member->events = events;
+	return 0;
+}
+
+int flux_member_show(struct flux_member *member, bool on)
+{
+	return member->fd < 0 ? 0 : watch(member, member->fd, on ? member->events : 0);
 }
 
 int flux_member_watch_socket(struct flux_member *member, int fd, uint32_t events)

@@ -37,8 +37,9 @@ struct flux_member {
 	struct flux_node on_loop;
 	struct flux_loop *loop;
 	const struct flux_member_ops *ops;
-	void *slot; /* the adapter's, of the descriptor that is watched */
-	int fd;     /* -1: none */
+	void *slot;      /* the adapter's, of the descriptor that is watched */
+	int fd;          /* -1: none */
+	uint32_t events; /* that it is watched for, or will be when the loop goes on */
 	bool active;
 	bool closing;
 };
@@ -52,6 +53,8 @@ int flux_member_watch(struct flux_member *member, int fd, uint32_t events);
  * on_messages if the loop receives, else on_fd says that it is there.
  */
 int flux_member_watch_socket(struct flux_member *member, int fd, uint32_t events);
+/* Have the host watch it as it should be, or not at all, and forget nothing. 0 or an error. */
+int flux_member_show(struct flux_member *member, bool on);
 /* It may have something to do: have a turn. */
 void flux_member_touch(struct flux_member *member);
 /*

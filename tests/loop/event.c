@@ -161,6 +161,38 @@ static void close_and_break(struct pair *pair)
 	event_base_loopbreak(base);
 }
 
+static void pause_loop(struct pair *pair)
+{
+	assert_int_equal(flux_loop_pause(pair->loop), 0);
+}
+
+/* A host that runs until its base is empty ends when Flux rests, and finds all that waited when it goes on. */
+static void base_ends_when_paused(void **state)
+{
+	struct pair pair = { .wanted = 1, .done = pause_loop };
+	struct event_base *base = event_base_new();
+
+	(void)state;
+	assert_int_equal(flux_loop_open_event(&pair.loop, base), 0);
+	open_pair(&pair);
+	for (uint32_t n = 1; n <= 3000; n = 3 * n + 1) {
+		pair.wanted = n;
+		on_writable(&pair, pair.pub);
+		assert_int_equal(event_base_dispatch(base), 1);
+		assert_int_equal(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE), 0);
+		assert_int_equal(event_base_dispatch(base), 1);
+		assert_int_equal(pair.received, n);
+		assert_int_equal(flux_loop_resume(pair.loop), 0);
+	}
+	pair.wanted += 1000;
+	pair.done = close_loop;
+	on_writable(&pair, pair.pub);
+	assert_int_equal(event_base_dispatch(base), 1);
+	assert_int_equal(pair.received, pair.wanted);
+	assert_int_equal(pair.closed, 2);
+	event_base_free(base);
+}
+
 /* Nothing of ours is needed to run after the callback that closed the loop. */
 static void base_freed_at_once(void **state)
 {
@@ -276,6 +308,7 @@ int main(void)
 		cmocka_unit_test(own_base_closed_outside),
 		cmocka_unit_test(own_base_closed_by_host),
 		cmocka_unit_test(base_ends_when_empty),
+		cmocka_unit_test(base_ends_when_paused),
 		cmocka_unit_test(base_freed_at_once),
 		cmocka_unit_test(never_run),
 		cmocka_unit_test(two_loops_one_base),
