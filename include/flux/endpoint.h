@@ -95,7 +95,7 @@ struct flux_tx {
 };
 
 /** Most datagrams that one peek shows. */
-#define FLUX_PEEK_MAX 64
+#define FLUX_PEEK_MAX 256
 
 enum flux_event_type {
 	/** A session is up: connected (ours) or accepted (event.incoming). */

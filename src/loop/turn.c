@@ -9,7 +9,7 @@
 
 /* Datagrams sent in one turn at most: one by one, or in runs that the kernel cuts. */
 #define TX_BUDGET        64u
-#define TX_BUDGET_JOINED 216u
+#define TX_BUDGET_JOINED 256u
 
 /* The first pause after ENOBUFS; it doubles up to 32 times as long. */
 #define TX_PAUSE           FLUX_MS(2)

@@ -67,7 +67,7 @@ struct sim_session {
 	char text[208];
 };
 
-#define SIM_LENT_MAX 128u
+#define SIM_LENT_MAX (2u * FLUX_PEEK_MAX)
 
 struct sim_lent {
 	bool used;

@@ -42,7 +42,7 @@
 	X(IDLE_EARLY)         \
 	X(IDLE_LATE)          \
 	X(CLOSE_EARLY)        \
-	X(CLOSE_TWICE)        \
+	X(CLOSE_OFTEN)        \
 	X(UNDELIVERED_ZERO)   \
 	X(DEADLINE_PAST)      \
 	X(UNSEEDED)           \

@@ -151,9 +151,9 @@ static bool service_closing(struct flux_endpoint *ep, struct flux_session *s)
 {
 	if (ep->now < s->end.t_next || s->end.tries >= FLUX_CLOSE_TRIES)
 		return true;
-	if (!flux_control_close(ep, s, s->end.kind) ||
-	    (FLUX_MUTATION(CLOSE_TWICE) && !flux_control_close(ep, s, s->end.kind)))
-		return false;
+	for (int i = 0; i < (FLUX_MUTATION(CLOSE_OFTEN) ? 5 : 1); i++)
+		if (!flux_control_close(ep, s, s->end.kind))
+			return false;
 	s->end.t_next = flux_ts_add(ep->now, flux_rtt_rto(&s->rtt) << s->end.tries);
 	s->end.tries++;
 	return true;

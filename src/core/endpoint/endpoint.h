@@ -21,7 +21,7 @@
 #include "core/wire/handshake.h"
 #include "core/wire/packet.h"
 
-#define FLUX_OPS         256u /* datagrams shown or lent at a time */
+#define FLUX_OPS         640u /* datagrams shown or lent at a time */
 #define FLUX_IMAGES      128u /* control datagrams among them */
 #define FLUX_IMAGE_BYTES 1216u
 #define FLUX_CLOSE_TRIES 3u
