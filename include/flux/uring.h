@@ -3,6 +3,9 @@
  * A loop of our own over io_uring (library flux-uring): received datagrams come with their completions,
  * and a turn is one system call. Where io_uring is refused, it is a loop over epoll that says why.
  *
+ * It is a loop to live on: nothing of it goes into another loop, where a ring's descriptor may miss a wake-up.
+ * flux_loop_epoll_fd() refuses it with FLUX_EINVAL; take flux_loop_open_epoll() for that.
+ *
  * A forked child must not use it: there every call on it does nothing, and flux_loop_poll_uring()
  * returns FLUX_ETHREAD. It may close its copy, which leaves the parent's alone.
  */

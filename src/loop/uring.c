@@ -130,7 +130,7 @@ static void end_turn(struct flux_uring_host *host)
 	host->turn = false;
 	if (flux_loop_on_turn(host->loop) > 0)
 		host->turn = true;
-	if (!host->closed)
+	if (!host->closed && host->uring.keeps_time)
 		host->due = flux_loop_deadline(host->loop);
 }
 
@@ -244,8 +244,13 @@ static int open_ring(struct flux_loop **loop, const struct flux_uring_cfg *cfg, 
 		free_host(host);
 		return rc;
 	}
-	*loop = host->loop;
-	return 0;
+	if (!host->uring.keeps_time)
+		rc = flux_loop_keep_time(host->loop);
+	if (rc < 0)
+		flux_loop_close(host->loop);
+	else
+		*loop = host->loop;
+	return rc;
 }
 
 int flux_loop_open_uring(struct flux_loop **loop, const struct flux_uring_cfg *user, char *why)

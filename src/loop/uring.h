@@ -31,6 +31,7 @@ struct flux_uring {
 	struct io_uring ring;
 	bool open;
 	bool enabled;                   /* by the thread that owns it from then on */
+	bool keeps_time;                /* its waits are told by the loop's clock */
 	struct io_uring_buf_ring *bufs; /* in memory of ours, which a forked child does not get */
 	uint8_t *buffers;
 	size_t bytes; /* of that memory */
@@ -99,7 +100,7 @@ struct flux_uring_host {
 	struct flux_uring uring;
 	const uint8_t *here; /* 1; but 0 in a forked child */
 	const void *owner;   /* names the thread that polls; NULL: none yet */
-	flux_ts due;         /* the deadline after the last turn */
+	flux_ts due;         /* the deadline after the last turn; FLUX_NEVER too if a descriptor tells of it */
 	bool turn;           /* one was asked for, or there is more to do */
 	bool polling;        /* inside flux_loop_poll_uring(), which then frees what is left */
 	bool closed;         /* by flux_loop_close() meanwhile */

@@ -7,6 +7,7 @@
 #define FLUX_TESTS_LIB_CHILD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <sys/types.h>
@@ -49,8 +50,8 @@ bool child_drop_rights(void);
 bool child_mount(const char *dir, const char *type, const char *options);
 /* From now on these system calls fail with `error`; ends with -1. */
 bool child_forbid(int error, ...);
-/* madvise() with this advice fails with `error`. */
-bool child_forbid_advice(int error, int advice);
+/* So does one of them, if its argument `n` (the first is 0) is `value`. */
+bool child_forbid_argument(int error, int call, unsigned int n, uint32_t value);
 
 /* Whether a sanitizer runs us: it takes the place of some calls, mlock() for one. */
 bool child_sanitized(void);

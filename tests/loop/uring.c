@@ -11,11 +11,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -23,8 +21,10 @@
 
 #include <liburing.h>
 
+#include <flux/epoll.h>
 #include <flux/pub.h>
 #include <flux/sub.h>
+#include <flux/timer.h>
 #include <flux/uring.h>
 
 #include "tests/lib/child.h"
@@ -173,24 +173,10 @@ static void need_uring(void)
 /* ---- Refusals ---- */
 
 struct refusal {
-	uint32_t first, last; /* of these system calls, */
-	int error;            /* with this */
+	int calls[3]; /* these system calls, or fewer, */
+	int error;    /* with this */
 	const char *words;
 };
-
-static int refuse(const struct refusal *r)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, r->first, 0, 2),
-		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, r->last, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)r->error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0;
-}
 
 static int refused_body(void *arg)
 {
@@ -199,7 +185,7 @@ static int refused_body(void *arg)
 	char why[FLUX_WHY_TEXT];
 	struct flux_loop *loop;
 
-	if (refuse(r))
+	if (!child_forbid(r->error, r->calls[0], r->calls[1], r->calls[2], -1))
 		return CHILD_SKIP;
 	CHECK(run(NULL, 0, why) == 0);
 	CHECK(strstr(why, r->words));
@@ -215,10 +201,10 @@ static int refused_body(void *arg)
 static void i01_refused_by_seccomp(void **state)
 {
 	struct refusal list[] = {
-		{ __NR_io_uring_setup, __NR_io_uring_register, EPERM, "seccomp" },
-		{ __NR_io_uring_setup, __NR_io_uring_register, ENOSYS, "no io_uring" },
-		{ __NR_io_uring_enter, __NR_io_uring_enter, EPERM, "trial receive" },
-		{ __NR_io_uring_register, __NR_io_uring_register, EPERM, "receive buffers" },
+		{ { SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register }, EPERM, "seccomp" },
+		{ { SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register }, ENOSYS, "no io_uring" },
+		{ { SYS_io_uring_enter, -1 }, EPERM, "trial receive" },
+		{ { SYS_io_uring_register, -1 }, EPERM, "receive buffers" },
 	};
 
 	(void)state;
@@ -302,6 +288,101 @@ static void configuration(void **state)
 	assert_int_equal(flux_loop_open_uring(&loop, &longer.cfg, why), FLUX_E2BIG);
 	longer.cfg.size = 0;
 	assert_int_equal(flux_loop_open_uring(&loop, &longer.cfg, NULL), FLUX_EINVAL);
+}
+
+/* ---- Time ---- */
+
+/* Descriptors that are timers. */
+static int count_timers(void)
+{
+	char path[64], target[64];
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, target, sizeof(target)) > 0 && strncmp(target, "anon_inode:[timerfd]", 20) == 0)
+			n++;
+	}
+	return n;
+}
+
+static void on_due(void *ctx, struct flux_timer *timer)
+{
+	(void)timer;
+	*(int *)ctx = 1;
+}
+
+/* The loop wakes for a deadline, by itself or with the help of so many descriptors. */
+static int wake_in_time(int timers)
+{
+	struct flux_timer *timer;
+	struct flux_loop *loop;
+	int before = count_timers(), due = 0;
+	flux_ts at;
+
+	CHECK(flux_loop_open_uring(&loop, NULL, NULL) == 0 && flux_loop_is_uring(loop));
+	CHECK(count_timers() == before + timers);
+	CHECK(flux_timer_open(&timer, loop, on_due, &due) == 0);
+	for (int i = 0; i < 3; i++) {
+		at = flux_loop_now() + FLUX_MS(2);
+		due = 0;
+		flux_timer_set(timer, at);
+		while (!due)
+			CHECK(flux_loop_poll_uring(loop, FLUX_NEVER) >= 0);
+		CHECK(flux_loop_now() >= at);
+	}
+	flux_loop_close(loop);
+	CHECK(count_timers() == before);
+	return 0;
+}
+
+#define REGISTER_CLOCK 29u
+
+static int older_clock_body(void *arg)
+{
+	(void)arg;
+	if (!child_forbid_argument(EINVAL, SYS_io_uring_register, 1, REGISTER_CLOCK))
+		return CHILD_SKIP;
+	CHECK(wake_in_time(1) == 0);
+	return run(NULL, 1, NULL);
+}
+
+/* A wait is told by the clock of deadlines; before Linux 6.12, where it cannot be, a timerfd does it. */
+static void i16_older_clock(void **state)
+{
+	int rc;
+
+	(void)state;
+	need_uring();
+	rc = child_run(older_clock_body, NULL);
+	if (rc == CHILD_SKIP)
+		skip();
+	assert_int_equal(rc, 0);
+}
+
+static int clock_body(void *arg)
+{
+	(void)arg;
+	return wake_in_time(0);
+}
+
+static int has_clock(void *arg)
+{
+	const uint32_t clock[4] = { CLOCK_BOOTTIME };
+	struct io_uring_params p = { 0 };
+	int fd = (int)syscall(SYS_io_uring_setup, 1, &p);
+
+	(void)arg;
+	return fd >= 0 && syscall(SYS_io_uring_register, fd, REGISTER_CLOCK, clock, 0) == 0;
+}
+
+static void time_of_its_own(void **state)
+{
+	(void)state;
+	need_uring();
+	if (child_run(has_clock, NULL) != 1)
+		skip(); /* before Linux 6.12 */
+	assert_int_equal(child_run(clock_body, NULL), 0);
 }
 
 /* ---- Receiving ---- */
@@ -470,12 +551,31 @@ static void i10_threads(void **state)
 	assert_int_equal(pair.strange, FLUX_ETHREAD);
 }
 
+/* A foreign loop would miss wake-ups of a ring: there is no descriptor to put there. The fallback has one. */
+static void i11_foreign_loop(void **state)
+{
+	struct flux_loop *loop;
+
+	(void)state;
+	need_uring();
+	assert_int_equal(flux_loop_open_uring(&loop, NULL, NULL), 0);
+	assert_int_equal(flux_loop_epoll_fd(loop), FLUX_EINVAL);
+	flux_loop_close(loop);
+	bent.setup = -EPERM;
+	bent.setups_left = 1;
+	assert_int_equal(flux_loop_open_uring(&loop, NULL, NULL), 0);
+	assert_true(flux_loop_epoll_fd(loop) >= 0);
+	flux_loop_close(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(i01_refused_by_seccomp),
 		cmocka_unit_test(i02_memlock),
 		cmocka_unit_test(i16_older_kernels),
+		cmocka_unit_test(i16_older_clock),
+		cmocka_unit_test(time_of_its_own),
 		cmocka_unit_test(configuration),
 		cmocka_unit_test(i03_no_buffers),
 		cmocka_unit_test(i04_full_queue),
@@ -483,6 +583,7 @@ int main(void)
 		cmocka_unit_test(i06_no_port_stays_bound),
 		cmocka_unit_test(i09_fork),
 		cmocka_unit_test(i10_threads),
+		cmocka_unit_test(i11_foreign_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

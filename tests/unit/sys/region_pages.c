@@ -12,6 +12,7 @@
 
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/resource.h>
 
 #include "sys/kernel_info.h"
@@ -209,7 +210,7 @@ static int populate_refused(void *arg)
 
 	(void)arg;
 	/* As a limit of the cgroup answers: mmap() works, and no page comes. */
-	CHECK(child_forbid_advice(ENOMEM, MADV_POPULATE_WRITE));
+	CHECK(child_forbid_argument(ENOMEM, SYS_madvise, 2, MADV_POPULATE_WRITE));
 	cfg.huge = FLUX_WANT_REQUIRE;
 	CHECK(flux_region_open(&region, &cfg, regions_why) == FLUX_ENOMEM);
 	CHECK(strstr(regions_why, "hugetlb.max"));
@@ -318,7 +319,7 @@ static int old_kernel(void *arg)
 	struct flux_region *region;
 
 	(void)arg;
-	CHECK(child_forbid_advice(EINVAL, MADV_POPULATE_WRITE));
+	CHECK(child_forbid_argument(EINVAL, SYS_madvise, 2, MADV_POPULATE_WRITE));
 	cfg.prefault = FLUX_WANT_REQUIRE;
 	CHECK(flux_region_open(&region, &cfg, regions_why) == FLUX_ENOTSUP);
 	CHECK(strstr(regions_why, "5.14"));
