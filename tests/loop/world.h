@@ -102,7 +102,7 @@ void world_round(struct world *w);
 /* Rounds in which nothing should happen: some fifty milliseconds. */
 void world_idle(struct world *w);
 
-/* Run `test` over every adapter; names become "adapter: name". */
+/* Run `test` over every adapter, or over the one that FLUX_TEST_ADAPTER names; names become "adapter: name". */
 struct world_test {
 	const char *name;
 	void (*test)(void **state);
