@@ -3,15 +3,14 @@
 # The figures of Flux beside those of bare UDP and TCP, taken in turns (A B C A B C ...) in one run.
 # Usage: first_light.sh [--short] [--json] BUILD_DIR
 #
-# CPUs of a virtual machine move, and other people use them: the time a cache line takes between the
-# two is taken before and after each round. A round waits (not for ever) for a moment in which nobody
-# else runs, and one in which the probe changed is dropped. Ratios are medians over the rounds; quote
-# them, not the rates. --json prints instead what each program says, a line for each run.
+# Ratios are medians over the rounds; quote them, not the rates. --json prints instead what each program
+# says, a line for each run.
 
 set -u
 rounds=7
 seconds=2
 idle_s=10
+# shellcheck disable=SC2034 # for lib/rounds.sh
 patience=300 # seconds that all rounds together wait for a quiet moment
 json=no
 while [ $# -gt 1 ]; do
@@ -25,94 +24,16 @@ done
 build=${1:?usage: first_light.sh [--short] [--json] BUILD_DIR}
 bench=$build/bench
 
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/flux-bench.XXXXXX") || exit 1
-pids=
-
-# shellcheck disable=SC2086 # a list of process ids
-clean_up()
-{
-	[ -z "$pids" ] || kill $pids 2>/dev/null
-	rm -rf "$tmp"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-# number NAME: of the JSON line on standard input.
-number()
-{
-	sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p"
-}
-
-# await FILE: until a line is in it.
-await()
-{
-	tries=0
-	until [ -s "$1" ]; do
-		tries=$((tries + 1))
-		[ $tries -lt 100 ] || exit 1
-		sleep 0.1
-	done
-}
-
-# calc EXPRESSION [DECIMALS]
-calc()
-{
-	awk "BEGIN { printf \"%.${2:-2}f\", $1 }"
-}
-
-# median NAME: of the numbers kept under that name.
-median()
-{
-	sort -n "$tmp/$1" 2>/dev/null | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : "none" }'
-}
-
-say()
-{
-	[ $json = yes ] || printf '%-18s%s\n' "$1" "$2"
-}
-
-# is CONDITION: of numbers.
-is()
-{
-	awk "BEGIN { exit !($1) }"
-}
-
-# probe: the time of a cache line, once it is that of two CPUs that nobody else uses, or patience ends.
-probe()
-{
-	line=$("$bench/pingpong")
-	while is "$line > 1500" && [ $patience -gt 0 ]; do
-		patience=$((patience - 1))
-		sleep 1
-		line=$("$bench/pingpong")
-	done
-	echo "$line" >>"$tmp/probes"
-}
-
-# run NAME PROGRAM [OPTIONS]: its line goes to NAME.now.
-run()
-{
-	name=$1
-	program=$2
-	shift 2
-	"$bench/$program" "$@" --seconds $seconds >"$tmp/$name.now" || exit 1
-	[ $json = no ] || cat "$tmp/$name.now"
-}
-
-# keep NAME WHAT EXPRESSION: a round's figure.
-keep()
-{
-	calc "$3" 3 >>"$tmp/$1.$2"
-	echo >>"$tmp/$1.$2"
-}
+# shellcheck source=bench/lib/rounds.sh
+. "$(dirname "$0")/lib/rounds.sh"
 
 # note CASE NAME PER-DATAGRAM: rates and CPU times per message of what ran, to CASE.NAME.*
 note()
 {
-	rate=$(number messages_per_second <"$tmp/$2.now")
-	keep "$1" "$2.rate" "$rate * $3"
-	keep "$1" "$2.tx" "$(number tx_cpu_ns <"$tmp/$2.now") / $3"
-	keep "$1" "$2.rx" "$(number rx_cpu_ns <"$tmp/$2.now") / $3"
+	rate=$(of "$2" messages_per_second)
+	keep "$1.$2.rate" "$rate * $3"
+	keep "$1.$2.tx" "$(of "$2" tx_cpu_ns) / $3"
+	keep "$1.$2.rx" "$(of "$2" rx_cpu_ns) / $3"
 	rate=$(calc "$rate * $3" 0)
 }
 
@@ -128,22 +49,20 @@ compare()
 	while [ $round -lt $rounds ]; do
 		round=$((round + 1))
 		probe
-		before=$line
-		run flux flux_stream --size "$2" $flux
-		bytes=$(number datagram_bytes <"$tmp/flux.now")
-		packed=$(calc "$(number received <"$tmp/flux.now") / $(number datagrams <"$tmp/flux.now")" 0)
-		run udp raw_udp --size "$bytes" $raw
-		run tcp raw_tcp --size "$2"
-		line=$("$bench/pingpong")
-		is "$before < 2 * $line && $line < 2 * $before" || continue
+		run flux flux_stream --size "$2" $flux --seconds $seconds
+		bytes=$(of flux datagram_bytes)
+		packed=$(calc "$(of flux received) / $(of flux datagrams)" 0)
+		run udp raw_udp --size "$bytes" $raw --seconds $seconds
+		run tcp raw_tcp --size "$2" --seconds $seconds
+		steady || continue
 		note "$1" flux 1
 		ours=$rate
 		note "$1" udp "$packed"
-		keep "$1" of_udp "$ours / $rate"
+		keep "$1.of_udp" "$ours / $rate"
 		note "$1" tcp 1
-		keep "$1" of_tcp "$ours / $rate"
-		keep "$1" calls "$(number rx_per_call <"$tmp/flux.now")"
-		keep "$1" offload "$(number tx_offload <"$tmp/flux.now") + $(number rx_offload <"$tmp/flux.now")"
+		keep "$1.of_tcp" "$ours / $rate"
+		keep "$1.calls" "$(of flux rx_per_call)"
+		keep "$1.offload" "$(of flux tx_offload) + $(of flux rx_offload)"
 	done
 }
 
@@ -212,10 +131,10 @@ http()
 latency()
 {
 	[ $json = no ] || cat "$tmp/$1.now"
-	say "$2 $1" "p50 $(number p50_us <"$tmp/$1.now") us, p99 $(number p99_us <"$tmp/$1.now"), p99.9 $(number p999_us <"$tmp/$1.now")"
+	say "$2 $1" "p50 $(of "$1" p50_us) us, p99 $(of "$1" p99_us), p99.9 $(of "$1" p999_us)"
 }
 
-say machine "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, $(uname -s -r), $(${CC:-cc} --version 2>/dev/null | head -n 1)"
+say_machine
 compare plain 1024 off
 tell plain "1 KiB, no offload"
 compare big 1024 on
@@ -226,7 +145,6 @@ rr clean
 rr lossy --loss 0.01 --seed 1
 http quiet 1
 http busy 1024
-"$bench/idle" --seconds $idle_s >"$tmp/idle.now" || exit 1
-[ $json = no ] || cat "$tmp/idle.now"
-say "idle CPU" "$(number client_cpu_percent <"$tmp/idle.now") % and $(number server_cpu_percent <"$tmp/idle.now") %"
-say "cache line" "$(sort -n "$tmp/probes" | head -n 1) to $(sort -n "$tmp/probes" | tail -n 1) ns forth and back, median $(median probes); above 1500 somebody else had a CPU"
+run idle idle --seconds $idle_s
+say "idle CPU" "$(of idle client_cpu_percent) % and $(of idle server_cpu_percent) %"
+say_probes

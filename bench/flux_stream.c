@@ -5,25 +5,44 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+struct receiver {
+	const struct bench_options *options;
+	struct flood_receiver flood;
+	struct loop loop;
+	uint64_t cpu_ns;
+	int report;
+};
+
+static void on_end(void *ctx)
+{
+	struct receiver *receiver = ctx;
+
+	loop_stop(&receiver->loop);
+}
+
+static int start(void *ctx, struct loop *loop)
+{
+	struct receiver *receiver = ctx;
+	struct flux_addr addr;
+
+	receiver->cpu_ns = bench_cpu_ns();
+	flood_receiver_open(&receiver->flood, loop->flux, receiver->options, &addr);
+	bench_put(receiver->report, &addr, sizeof(addr));
+	return 0;
+}
+
 /* The first thing the receiver reports is its address, the second its outcome. */
 static void receiver_main(int fd, void *ctx)
 {
-	const struct bench_options *options = ctx;
-	struct flood_receiver receiver = { 0 };
-	struct event_base *base = event_base_new();
-	struct flux_addr addr;
-	uint64_t cpu;
+	struct receiver receiver = { .options = ctx, .report = fd };
+	const struct loop_user user = { .start = start, .ctx = &receiver };
+	struct flood_outcome *outcome = &receiver.flood.outcome;
 
-	if (options->spread)
-		bench_pin(0);
-	flood_receiver_open(&receiver, base, options, &addr);
-	bench_put(fd, &addr, sizeof(addr));
-	cpu = bench_cpu_ns();
-	event_base_dispatch(base);
-	receiver.outcome.cpu_ns = bench_cpu_ns() - cpu;
-	flood_receiver_close(&receiver);
-	event_base_free(base);
-	bench_put(fd, &receiver.outcome, sizeof(receiver.outcome));
+	receiver.flood.on_end = on_end;
+	receiver.flood.ctx = &receiver;
+	bench_host_run(receiver.options, 0, &receiver.loop, &user);
+	outcome->cpu_ns = bench_cpu_ns() - receiver.cpu_ns;
+	bench_put(fd, outcome, sizeof(*outcome));
 }
 
 static double mean(uint64_t sum, uint64_t n)
@@ -32,14 +51,14 @@ static double mean(uint64_t sum, uint64_t n)
 }
 
 /* Many datagrams a call say little of the sender, which has sendmmsg() too; its flag does. */
-static void print(const struct bench_options *options, const struct flood_outcome *sent,
+static void print(const struct bench_options *options, const char *loop, const struct flood_outcome *sent,
 		  const struct flood_outcome *received)
 {
-	printf("{\"bench\":\"flux_stream\",\"size\":%u,\"messages_per_second\":%.0f,\"sent\":%llu,"
+	printf("{\"bench\":\"flux_stream\",\"loop\":\"%s\",\"size\":%u,\"messages_per_second\":%.0f,\"sent\":%llu,"
 	       "\"received\":%llu,\"datagrams\":%llu,\"datagram_bytes\":%.0f,\"lost\":%llu,"
 	       "\"retransmitted\":%llu,\"kernel_drops\":%llu,\"tx_offload\":%u,\"rx_offload\":%u,"
 	       "\"tx_per_call\":%.1f,\"rx_per_call\":%.1f,\"tx_cpu_ns\":%.1f,\"rx_cpu_ns\":%.1f}\n",
-	       options->size, mean(received->messages * 1000000000u, received->ns),
+	       loop, options->size, mean(received->messages * 1000000000u, received->ns),
 	       (unsigned long long)sent->messages, (unsigned long long)received->messages,
 	       (unsigned long long)received->datagrams, mean(received->bytes, received->datagrams),
 	       (unsigned long long)received->lost, (unsigned long long)sent->retransmitted,
@@ -54,16 +73,15 @@ int main(int argc, char **argv)
 	struct flood_outcome sent = { 0 };
 	struct flood_outcome received;
 	struct flux_addr addr;
+	const char *loop;
 	int report;
 
 	bench_parse(&options, argc, argv);
 	bench_fork(receiver_main, &options, &report);
 	bench_get(report, &addr, sizeof(addr));
-	if (options.spread)
-		bench_pin(1);
-	flood_send(&addr, &options, &sent);
+	loop = flood_send(&addr, &options, &sent);
 	bench_get(report, &received, sizeof(received));
 	wait(NULL);
-	print(&options, &sent, &received);
+	print(&options, loop, &sent, &received);
 	return received.messages == sent.messages ? 0 : 1;
 }

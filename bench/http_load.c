@@ -2,12 +2,15 @@
 /*
  * An evhttp page on the base that receives Flux at full speed; how it answers is measured from
  * outside (examples/probe). The first line of output is HOST PORT of the page. With --size 1 the
- * stream is left out, for comparison.
+ * stream is left out, for comparison; with --unbounded a ready socket is read until it is empty.
  */
 #include "lib/flood.h"
+#include "lib/greedy.h"
 
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <event2/http.h>
+#include <flux/event.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -27,11 +30,9 @@ static void sender_main(int fd, void *ctx)
 	struct load *load = ctx;
 	struct flood_outcome sent = { 0 };
 
-	if (load->options->spread)
-		bench_pin(1);
 	if (nice(NICE) == -1)
 		bench_die("nice");
-	flood_send(&load->addr, load->options, &sent);
+	(void)flood_send(&load->addr, load->options, &sent);
 	bench_put(fd, &sent, sizeof(sent));
 }
 
@@ -60,34 +61,55 @@ static struct evhttp *open_page(struct event_base *base)
 	return http;
 }
 
+static void on_end(void *base)
+{
+	event_base_loopbreak(base);
+}
+
+/* Until the flood has ended, or for as long as it would take. */
+static void serve(struct load *load, struct flood_receiver *receiver)
+{
+	const struct bench_options *options = load->options;
+	struct timeval span = { (time_t)options->seconds, 0 };
+	struct event_base *base = event_base_new();
+	struct flux_loop *loop;
+	struct evhttp *http;
+	int report;
+	int rc;
+
+	if (!base)
+		bench_die("event_base_new");
+	rc = options->unbounded ? greedy_open(&loop, base) : flux_loop_open_event(&loop, base);
+	if (rc != 0)
+		bench_die("loop");
+	receiver->on_end = on_end;
+	receiver->ctx = base;
+	flood_receiver_open(receiver, loop, options, &load->addr);
+	http = open_page(base);
+	if (options->size > 1)
+		bench_fork(sender_main, load, &report);
+	else
+		event_base_loopexit(base, &span);
+	event_base_dispatch(base);
+	evhttp_free(http);
+	flux_loop_close(loop);
+	event_base_free(base);
+}
+
 int main(int argc, char **argv)
 {
 	struct bench_options options = { .size = 1024, .seconds = 2, .offload = true };
 	struct load load = { .options = &options };
 	struct flood_receiver receiver = { 0 };
-	struct event_base *base;
-	struct timeval span;
-	struct evhttp *http;
-	int report;
+	const struct flood_outcome *outcome = &receiver.outcome;
 
 	bench_parse(&options, argc, argv);
-	span = (struct timeval){ (time_t)options.seconds, 0 };
 	if (options.spread)
 		bench_pin(0);
-	base = event_base_new();
-	flood_receiver_open(&receiver, base, &options, &load.addr);
-	http = open_page(base);
-	if (options.size > 1)
-		bench_fork(sender_main, &load, &report);
-	else
-		event_base_loopexit(base, &span);
-	event_base_dispatch(base);
-	evhttp_free(http);
-	flood_receiver_close(&receiver);
-	event_base_free(base);
+	serve(&load, &receiver);
 	while (wait(NULL) > 0)
 		;
-	printf("{\"bench\":\"http_load\",\"size\":%u,\"messages_per_second\":%.0f}\n", options.size,
-	       receiver.outcome.ns ? (double)receiver.outcome.messages * 1e9 / (double)receiver.outcome.ns : 0.0);
+	printf("{\"bench\":\"http_load\",\"size\":%u,\"unbounded\":%d,\"messages_per_second\":%.0f}\n", options.size,
+	       options.unbounded, outcome->ns ? (double)outcome->messages * 1e9 / (double)outcome->ns : 0.0);
 	return 0;
 }

@@ -1,106 +1,124 @@
 /* SPDX-License-Identifier: MIT */
-/* What an idle session costs: CPU time of both ends while nothing is sent. */
-#include "lib/bench.h"
+/* What idle sessions cost: CPU time of both ends while nothing is sent. All are on one socket at each end. */
+#include "lib/host.h"
 
-#include <event2/event.h>
-#include <flux/event.h>
 #include <flux/binding.h>
+#include <flux/timer.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
-#define SETTLE_S 1 /* after the handshake, before the clock runs */
+#define SETTLE 1000000000u /* ns after the last handshake, before the clock runs */
 
 struct end {
-	struct event_base *base;
+	const struct bench_options *options;
+	struct loop loop;
 	struct flux_binding *binding;
-	struct flux_loop *loop;
-	bool up;
+	struct flux_timer *timer;
+	struct flux_addr peer; /* the server has none */
+	int report;            /* the server's */
+	uint32_t up;
+	uint64_t cpu_ns, start_ns;
+	double share; /* CPU time of the time measured */
 };
+
+static void die(const char *why)
+{
+	fprintf(stderr, "idle: %s\n", why);
+	exit(1);
+}
 
 static void on_event(void *ctx, struct flux_binding *binding, const struct flux_event *event)
 {
 	struct end *end = ctx;
 
 	(void)binding;
-	if (event->type == FLUX_EVENT_UP)
-		end->up = true;
-	if (event->type == FLUX_EVENT_CLOSED) {
-		fprintf(stderr, "idle: the session ended: %s\n", flux_strerror(event->reason));
-		exit(1);
-	}
+	if (event->type == FLUX_EVENT_CLOSED)
+		die(flux_strerror(event->reason));
+	if (event->type == FLUX_EVENT_UP && ++end->up == end->options->sessions)
+		flux_timer_set(end->timer, flux_loop_now() + SETTLE);
 }
 
-static void open_end(struct end *end, const char *local)
+/* First the sessions have settled, then the time is over. */
+static void on_due(void *ctx, struct flux_timer *timer)
 {
-	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
+	struct end *end = ctx;
 
-	cfg.local = local;
+	if (end->start_ns == 0) {
+		end->cpu_ns = bench_cpu_ns();
+		end->start_ns = bench_now_ns();
+		flux_timer_set(timer, flux_loop_now() + (flux_ts)(end->options->seconds * 1e9));
+		return;
+	}
+	end->share = (double)(bench_cpu_ns() - end->cpu_ns) / (double)(bench_now_ns() - end->start_ns);
+	loop_stop(&end->loop);
+}
+
+static void connect_all(struct end *end)
+{
+	char text[FLUX_ADDR_TEXT];
+	flux_sid sid;
+
+	flux_addr_format(&end->peer, text);
+	for (uint32_t i = 0; i < end->options->sessions; i++)
+		if (flux_binding_connect(end->binding, text, &sid) != 0)
+			die("cannot connect");
+}
+
+static int start(void *ctx, struct loop *loop)
+{
+	struct flux_endpoint_cfg endpoint = FLUX_ENDPOINT_CFG_INIT;
+	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
+	struct end *end = ctx;
+	struct flux_addr addr;
+
+	endpoint.max_sessions = end->options->sessions;
+	cfg.endpoint = &endpoint;
+	cfg.local = end->peer.port ? NULL : "127.0.0.1:0";
 	cfg.on_event = on_event;
 	cfg.ctx = end;
-	end->base = event_base_new();
-	if (!end->base || flux_loop_open_event(&end->loop, end->base) != 0 ||
-	    flux_binding_open(&end->binding, end->loop, &cfg) != 0)
-		bench_die("idle");
+	if (flux_binding_open(&end->binding, loop->flux, &cfg) != 0 ||
+	    flux_timer_open(&end->timer, loop->flux, on_due, end) != 0)
+		die(flux_loop_detail(loop->flux));
+	if (end->peer.port) {
+		connect_all(end);
+	} else {
+		flux_binding_local(end->binding, &addr);
+		bench_put(end->report, &addr, sizeof(addr));
+	}
+	return 0;
 }
 
-/* CPU time as a share of the time measured. */
-static double measure(struct end *end, double seconds)
+static void run(struct end *end, unsigned nth)
 {
-	struct timeval settle = { SETTLE_S, 0 };
-	struct timeval span = { (time_t)seconds, 0 };
-	uint64_t cpu, start;
+	const struct loop_user user = { .start = start, .ctx = end };
 
-	event_base_loopexit(end->base, &settle);
-	event_base_dispatch(end->base);
-	if (!end->up) {
-		fprintf(stderr, "idle: no session\n");
-		exit(1);
-	}
-	cpu = bench_cpu_ns();
-	start = bench_now_ns();
-	event_base_loopexit(end->base, &span);
-	event_base_dispatch(end->base);
-	return (double)(bench_cpu_ns() - cpu) / (double)(bench_now_ns() - start);
+	bench_host_run(end->options, nth, &end->loop, &user);
 }
 
 static void server_main(int fd, void *ctx)
 {
-	const struct bench_options *options = ctx;
-	struct end end = { 0 };
-	struct flux_addr addr;
-	double share;
+	struct end end = { .options = ctx, .report = fd };
 
-	open_end(&end, "127.0.0.1:0");
-	flux_binding_local(end.binding, &addr);
-	bench_put(fd, &addr, sizeof(addr));
-	share = measure(&end, options->seconds);
-	bench_put(fd, &share, sizeof(share));
+	run(&end, 0);
+	bench_put(fd, &end.share, sizeof(end.share));
 }
 
 int main(int argc, char **argv)
 {
 	struct bench_options options = { .size = 1, .seconds = 10 };
-	struct end end = { 0 };
-	char text[FLUX_ADDR_TEXT];
-	double here, there;
-	struct flux_addr addr;
-	flux_sid sid;
+	struct end end = { .options = &options };
+	double there;
 	int report;
 
 	bench_parse(&options, argc, argv);
 	bench_fork(server_main, &options, &report);
-	bench_get(report, &addr, sizeof(addr));
-	open_end(&end, NULL);
-	if (flux_binding_connect(end.binding, flux_addr_format(&addr, text), &sid) != 0)
-		bench_die("connect");
-	here = measure(&end, options.seconds);
+	bench_get(report, &end.peer, sizeof(end.peer));
+	run(&end, 1);
 	bench_get(report, &there, sizeof(there));
 	wait(NULL);
-	printf("{\"bench\":\"idle\",\"seconds\":%.0f,\"client_cpu_percent\":%.4f,"
+	printf("{\"bench\":\"idle\",\"loop\":\"%s\",\"sessions\":%u,\"seconds\":%.0f,\"client_cpu_percent\":%.4f,"
 	       "\"server_cpu_percent\":%.4f}\n",
-	       options.seconds, here * 100, there * 100);
-	flux_loop_close(end.loop);
-	event_base_free(end.base);
+	       bench_host_name(&end.loop), options.sessions, options.seconds, end.share * 100, there * 100);
 	return 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Round trips of one datagram at a time between two threads: through flux/udp.h on a worker at each end, for
- * each way to idle, and the same over bare sockets that spin or sleep in epoll. In turns, in one run.
+ * Round trips of one datagram or message at a time between two threads: through flux/udp.h and through a
+ * session on a worker at each end, for each way to idle, and over bare sockets that spin or sleep in epoll.
+ * In turns, in one run; a round in which the time of a cache line changed is left out.
  */
-#include "lib/bench.h"
+#include "rtt.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,13 +22,11 @@
 #include <flux/udp.h>
 #include <flux/worker.h>
 
-#include "common/hist.h"
+#include "common/probe.h"
 
-#define ROUNDS 5
+#define ROUNDS 7u
 
-static uint32_t trips = 20000;
-
-/* ---- Flux ---- */
+/* ---- flux/udp.h ---- */
 
 struct end {
 	struct flux_worker *worker;
@@ -38,7 +37,7 @@ struct end {
 	uint64_t sent_ns;
 	uint32_t left;
 	sem_t done;
-	unsigned char bytes[2048];
+	unsigned char bytes[RTT_MOST];
 };
 
 static void ask(struct end *end)
@@ -105,20 +104,19 @@ static void open_end(struct end *end, uint32_t idle, uint32_t nth)
 	}
 }
 
-static void run_flux(const struct bench_options *options, uint32_t idle, struct hist *hist)
+static void run_udp(const struct rtt *rtt, uint32_t idle)
 {
 	static struct end a, b;
 
 	memset(&a, 0, sizeof(a));
 	memset(&b, 0, sizeof(b));
-	a.options = b.options = options;
-	b.hist = hist;
-	b.left = trips;
+	a.options = b.options = rtt->options;
+	b.hist = rtt->hist;
+	b.left = rtt->trips;
 	sem_init(&b.done, 0, 0);
 	open_end(&a, idle, 0);
 	b.to = a.addr;
 	open_end(&b, idle, 1);
-	b.to = a.addr;
 	if (flux_worker_call(b.worker, begin, &b) < 0)
 		bench_die("flux_worker_call");
 	while (sem_wait(&b.done) < 0)
@@ -130,11 +128,10 @@ static void run_flux(const struct bench_options *options, uint32_t idle, struct 
 /* ---- Bare sockets ---- */
 
 struct bare {
-	const struct bench_options *options;
+	const struct rtt *rtt;
 	int fd, epoll_fd;
 	bool spins;
 	uint32_t nth;
-	struct hist *hist;
 	uint32_t stop;
 };
 
@@ -155,11 +152,11 @@ static ssize_t take(struct bare *bare, void *bytes, size_t room, struct sockaddr
 static void *answer(void *arg)
 {
 	struct bare *bare = arg;
-	unsigned char bytes[2048];
+	unsigned char bytes[RTT_MOST];
 	struct sockaddr_in from;
 	ssize_t n;
 
-	if (bare->options->spread)
+	if (bare->rtt->options->spread)
 		bench_pin(bare->nth);
 	while ((n = take(bare, bytes, sizeof(bytes), &from)) >= 0)
 		sendto(bare->fd, bytes, (size_t)n, 0, (struct sockaddr *)&from, sizeof(from));
@@ -184,28 +181,28 @@ static void *ask_bare(void *arg)
 {
 	struct bare *pair = arg;
 	struct bare *bare = &pair[1];
-	unsigned char bytes[2048] = { 0 };
+	unsigned char bytes[RTT_MOST] = { 0 };
 	struct sockaddr_in to, from;
 	socklen_t len = sizeof(to);
 
-	if (bare->options->spread)
-		bench_pin(1);
+	if (bare->rtt->options->spread)
+		bench_pin(bare->nth);
 	getsockname(pair[0].fd, (struct sockaddr *)&to, &len);
-	for (uint32_t i = 0; i < trips; i++) {
+	for (uint32_t i = 0; i < bare->rtt->trips; i++) {
 		uint64_t at = bench_now_ns();
 
-		sendto(bare->fd, bytes, bare->options->size, 0, (struct sockaddr *)&to, sizeof(to));
+		sendto(bare->fd, bytes, bare->rtt->options->size, 0, (struct sockaddr *)&to, sizeof(to));
 		take(bare, bytes, sizeof(bytes), &from);
-		hist_add(bare->hist, bench_now_ns() - at);
+		hist_add(bare->rtt->hist, bench_now_ns() - at);
 	}
 	__atomic_store_n(&pair[0].stop, 1, __ATOMIC_RELAXED);
 	return NULL;
 }
 
-static void run_bare(const struct bench_options *options, bool spins, struct hist *hist)
+static void run_bare(const struct rtt *rtt, uint32_t idle)
 {
-	struct bare pair[2] = { { .options = options, .spins = spins },
-				{ .options = options, .spins = spins, .nth = 1, .hist = hist } };
+	bool spins = idle == FLUX_IDLE_SPIN;
+	struct bare pair[2] = { { .rtt = rtt, .spins = spins }, { .rtt = rtt, .spins = spins, .nth = 1 } };
 	struct sockaddr_in unused;
 	pthread_t answers, asks;
 
@@ -221,39 +218,79 @@ static void run_bare(const struct bench_options *options, bool spins, struct his
 	}
 }
 
+/* ---- All of them in turns ---- */
+
+static const struct row {
+	const char *name;
+	void (*run)(const struct rtt *rtt, uint32_t idle);
+	uint32_t idle;
+	uint32_t bare; /* the row beside which it stands */
+} rows[] = {
+	{ "bare, spins", run_bare, FLUX_IDLE_SPIN, 0 },
+	{ "udp, spins", run_udp, FLUX_IDLE_SPIN, 0 },
+	{ "session, spins", rtt_run_session, FLUX_IDLE_SPIN, 0 },
+	{ "udp, adaptive", run_udp, FLUX_IDLE_ADAPTIVE, 0 },
+	{ "session, adaptive", rtt_run_session, FLUX_IDLE_ADAPTIVE, 0 },
+	{ "bare, epoll", run_bare, FLUX_IDLE_SLEEP, 5 },
+	{ "udp, epoll", run_udp, FLUX_IDLE_SLEEP, 5 },
+	{ "session, epoll", rtt_run_session, FLUX_IDLE_SLEEP, 5 },
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* What a row had in each round that counts. */
+struct column {
+	double p50_ns[ROUNDS], p99_ns[ROUNDS], of_bare[ROUNDS];
+};
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, uint32_t n)
+{
+	qsort(values, n, sizeof(*values), compare);
+	return n ? values[n / 2] : 0;
+}
+
+/* Returns whether it counts. */
+static bool run_round(const struct bench_options *options, struct column *columns, uint32_t at)
+{
+	static struct hist hist;
+	struct rtt rtt = { options, (uint32_t)(options->seconds * 10000), &hist };
+	double before = probe_line(bench_cpus()), after;
+
+	for (uint32_t i = 0; i < ROWS; i++) {
+		memset(&hist, 0, sizeof(hist));
+		rows[i].run(&rtt, rows[i].idle);
+		columns[i].p50_ns[at] = (double)hist_percentile(&hist, 0.5);
+		columns[i].p99_ns[at] = (double)hist_percentile(&hist, 0.99);
+		columns[i].of_bare[at] = columns[i].p50_ns[at] / columns[rows[i].bare].p50_ns[at];
+	}
+	after = probe_line(bench_cpus());
+	return before < 2 * after && after < 2 * before;
+}
+
 int main(int argc, char **argv)
 {
-	static const char *const names[] = { "bare, spins", "flux, spins", "flux, adaptive", "bare, epoll", "flux, epoll" };
 	struct bench_options options = { .size = 64, .seconds = 2 };
-	static struct hist hists[5][ROUNDS];
+	static struct column columns[ROWS];
+	uint32_t kept = 0;
 
 	bench_parse(&options, argc, argv);
-	trips = (uint32_t)(options.seconds * 10000);
+	if (options.size > RTT_MOST) {
+		fprintf(stderr, "udp_rtt: --size is 1 to %u\n", RTT_MOST);
+		return 2;
+	}
 	bench_cpus();
-	for (int round = 0; round < ROUNDS; round++) {
-		run_bare(&options, true, &hists[0][round]);
-		run_flux(&options, FLUX_IDLE_SPIN, &hists[1][round]);
-		run_flux(&options, FLUX_IDLE_ADAPTIVE, &hists[2][round]);
-		run_bare(&options, false, &hists[3][round]);
-		run_flux(&options, FLUX_IDLE_SLEEP, &hists[4][round]);
-	}
-	for (int i = 0; i < 5; i++) {
-		uint64_t p50[ROUNDS], p99[ROUNDS];
-
-		for (int round = 0; round < ROUNDS; round++) {
-			uint64_t v50 = hist_percentile(&hists[i][round], 0.5), v99 = hist_percentile(&hists[i][round], 0.99);
-			int at = round;
-
-			for (; at > 0 && p50[at - 1] > v50; at--)
-				p50[at] = p50[at - 1];
-			p50[at] = v50;
-			for (at = round; at > 0 && p99[at - 1] > v99; at--)
-				p99[at] = p99[at - 1];
-			p99[at] = v99;
-		}
-		printf("{\"bench\":\"udp_rtt\",\"case\":\"%s\",\"size\":%u,\"trips\":%u,\"p50_ns\":%llu,\"p99_ns\":%llu}\n",
-		       names[i], options.size, trips, (unsigned long long)p50[ROUNDS / 2],
-		       (unsigned long long)p99[ROUNDS / 2]);
-	}
+	for (uint32_t round = 0; round < ROUNDS; round++)
+		kept += run_round(&options, columns, kept);
+	for (uint32_t i = 0; i < ROWS; i++)
+		printf("{\"bench\":\"udp_rtt\",\"case\":\"%s\",\"size\":%u,\"rounds\":%u,\"p50_ns\":%.0f,\"p99_ns\":%.0f,\"of_bare\":%.3f}\n",
+		       rows[i].name, options.size, kept, median(columns[i].p50_ns, kept),
+		       median(columns[i].p99_ns, kept), median(columns[i].of_bare, kept));
 	return 0;
 }

@@ -18,39 +18,77 @@ static void usage(const char *program)
 {
 	fprintf(stderr,
 		"Usage: %s [-l] [--size BYTES] [--seconds S] [--nopin] [--offload | --no-offload] "
-		"[HOST:PORT]\n",
+		"[--loop KIND] [--idle HOW] [--sessions N] [--rate N] [--unbounded] [HOST:PORT]\n",
 		program);
 	exit(2);
 }
 
+static const struct option longs[] = {
+	{ "size", required_argument, NULL, 's' },
+	{ "seconds", required_argument, NULL, 't' },
+	{ "nopin", no_argument, NULL, 'n' },
+	{ "offload", no_argument, NULL, 'o' },
+	{ "no-offload", no_argument, NULL, 'O' },
+	{ "loop", required_argument, NULL, 'L' },
+	{ "idle", required_argument, NULL, 'I' },
+	{ "sessions", required_argument, NULL, 'S' },
+	{ "rate", required_argument, NULL, 'r' },
+	{ "unbounded", no_argument, NULL, 'u' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void parse_option(struct bench_options *options, int option, const char *program)
+{
+	switch (option) {
+	case 's':
+		options->size = (uint32_t)strtoul(optarg, NULL, 10);
+		break;
+	case 't':
+		options->seconds = strtod(optarg, NULL);
+		break;
+	case 'n':
+		options->spread = false;
+		break;
+	case 'o':
+	case 'O':
+		options->offload = option == 'o';
+		break;
+	case 'l':
+		options->listen = true;
+		break;
+	case 'L':
+		options->loop = optarg;
+		break;
+	case 'I':
+		options->idle = optarg;
+		break;
+	case 'S':
+		options->sessions = (uint32_t)strtoul(optarg, NULL, 10);
+		break;
+	case 'r':
+		options->rate = (uint32_t)strtoul(optarg, NULL, 10);
+		break;
+	case 'u':
+		options->unbounded = true;
+		break;
+	default:
+		usage(program);
+	}
+}
+
 void bench_parse(struct bench_options *options, int argc, char **argv)
 {
-	static const struct option longs[] = { { "size", required_argument, NULL, 's' },
-					       { "seconds", required_argument, NULL, 't' },
-					       { "nopin", no_argument, NULL, 'n' },
-					       { "offload", no_argument, NULL, 'o' },
-					       { "no-offload", no_argument, NULL, 'O' },
-					       { NULL, 0, NULL, 0 } };
 	int option;
 
 	options->spread = true;
-	while ((option = getopt_long(argc, argv, "l", longs, NULL)) != -1) {
-		if (option == 's')
-			options->size = (uint32_t)strtoul(optarg, NULL, 10);
-		else if (option == 't')
-			options->seconds = strtod(optarg, NULL);
-		else if (option == 'n')
-			options->spread = false;
-		else if (option == 'o' || option == 'O')
-			options->offload = option == 'o';
-		else if (option == 'l')
-			options->listen = true;
-		else
-			usage(argv[0]);
-	}
+	options->sessions = options->sessions ? options->sessions : 1;
+	options->rate = options->rate ? options->rate : 1000;
+	while ((option = getopt_long(argc, argv, "l", longs, NULL)) != -1)
+		parse_option(options, option, argv[0]);
 	if (optind < argc)
 		options->addr = argv[optind];
-	if (argc - optind > 1 || options->size == 0 || options->seconds <= 0)
+	if (argc - optind > 1 || options->size == 0 || options->seconds <= 0 || options->sessions == 0 ||
+	    options->rate == 0)
 		usage(argv[0]);
 }
 

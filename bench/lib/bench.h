@@ -10,7 +10,7 @@
 
 #include "common/cpus.h"
 
-/* What every program here takes: --size, --seconds, and for some --offload or an address. */
+/* What every program here takes: --size, --seconds; and what some do. */
 struct bench_options {
 	uint32_t size; /* bytes of a message or a datagram */
 	double seconds;
@@ -18,6 +18,11 @@ struct bench_options {
 	bool spread;      /* pin to two CPUs; --nopin: leave it to the kernel */
 	bool offload;     /* --offload, --no-offload: runs of datagrams through the kernel as one */
 	const char *addr; /* HOST:PORT, or NULL */
+	/* For lib/host.h: --loop event|uring|thread|auto, --idle spin|adaptive|epoll; NULL: not given. */
+	const char *loop, *idle;
+	uint32_t sessions; /* --sessions N */
+	uint32_t rate;     /* --rate N, messages a second */
+	bool unbounded;    /* --unbounded: receive until there is nothing, whoever else waits */
 };
 
 /* Parse; prints usage and exits with 2 on error. The defaults are what `options` holds before. */

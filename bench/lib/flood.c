@@ -2,13 +2,13 @@
 /* A stream of equal messages over Flux at full speed: the sending and the receiving end. */
 #include "lib/flood.h"
 
-#include <flux/event.h>
 #include <flux/pub.h>
 #include <flux/sub.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CLOCK_EVERY 64u /* messages between two looks at the clock */
+#define CLOCK_EVERY 64u        /* messages between two looks at the clock */
+#define LINGER      100000000u /* ns: a CLOSE that is repeated finds an answer */
 
 static void die(const char *what, const char *why)
 {
@@ -55,51 +55,52 @@ static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid,
 static void on_receiver_event(void *ctx, struct flux_binding *binding, const struct flux_event *event)
 {
 	struct flood_receiver *receiver = ctx;
-	struct timeval later = { 0, 100000 }; /* a CLOSE that is repeated finds an answer */
 
 	sample(&receiver->outcome, binding, event->sid);
 	if (event->type == FLUX_EVENT_EOS)
 		receiver->outcome.ns = receiver->last_ns - receiver->first_ns;
 	if (event->type == FLUX_EVENT_CLOSED)
-		event_base_loopexit(receiver->base, &later);
+		flux_timer_set(receiver->linger, flux_loop_now() + LINGER);
 }
 
-void flood_receiver_open(struct flood_receiver *receiver, struct event_base *base,
+static void on_lingered(void *ctx, struct flux_timer *timer)
+{
+	struct flood_receiver *receiver = ctx;
+
+	(void)timer;
+	receiver->on_end(receiver->ctx);
+}
+
+void flood_receiver_open(struct flood_receiver *receiver, struct flux_loop *loop,
 			 const struct bench_options *options, struct flux_addr *addr)
 {
 	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
 	struct flux_sub_cfg sub_cfg = FLUX_SUB_CFG_INIT;
+	struct flux_binding *binding;
 	struct flux_sub *sub;
 
-	receiver->base = base;
 	cfg.local = "127.0.0.1:0";
 	cfg.on_event = on_receiver_event;
 	cfg.ctx = receiver;
 	cfg.no_offload = !options->offload;
 	sub_cfg.on_message = on_message;
 	sub_cfg.ctx = receiver;
-	if (flux_loop_open_event(&receiver->loop, base) != 0)
-		die("loop", "cannot open");
-	if (flux_binding_open(&receiver->binding, receiver->loop, &cfg) != 0 ||
-	    flux_sub_open(&sub, receiver->binding, 0, &sub_cfg) != 0)
-		die("receiver", flux_loop_detail(receiver->loop));
-	flux_binding_local(receiver->binding, addr);
-}
-
-void flood_receiver_close(struct flood_receiver *receiver)
-{
-	flux_loop_close(receiver->loop);
+	if (flux_timer_open(&receiver->linger, loop, on_lingered, receiver) != 0 ||
+	    flux_binding_open(&binding, loop, &cfg) != 0 || flux_sub_open(&sub, binding, 0, &sub_cfg) != 0)
+		die("receiver", flux_loop_detail(loop));
+	flux_binding_local(binding, addr);
 }
 
 /* Sending */
 
 struct sender {
-	struct event_base *base;
+	struct loop *loop;
+	const struct flux_addr *to;
+	const struct bench_options *options;
 	struct flux_binding *binding;
 	struct flood_outcome *outcome;
 	flux_sid sid;
-	uint32_t size;
-	uint64_t span_ns, end_ns;
+	uint64_t span_ns, end_ns, cpu_ns;
 	bool closing;
 };
 
@@ -110,7 +111,7 @@ static void on_writable(void *ctx, struct flux_pub *pub)
 
 	if (sender->end_ns == 0)
 		sender->end_ns = bench_now_ns() + sender->span_ns;
-	while (!sender->closing && flux_pub_claim(pub, sender->size, &claim) == 0) {
+	while (!sender->closing && flux_pub_claim(pub, sender->options->size, &claim) == 0) {
 		bench_fill(claim.data, claim.len, sender->outcome->messages);
 		if (flux_pub_publish(pub, claim.len) != 0)
 			die("sender", "a claim was not published");
@@ -130,35 +131,40 @@ static void on_sender_event(void *ctx, struct flux_binding *binding, const struc
 		return;
 	if (event->reason != 0)
 		die("sender", flux_strerror(event->reason));
-	event_base_loopbreak(sender->base);
+	loop_stop(sender->loop);
 }
 
-void flood_send(const struct flux_addr *to, const struct bench_options *options,
-		struct flood_outcome *outcome)
+static int start(void *ctx, struct loop *loop)
 {
 	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
 	struct flux_pub_cfg pub_cfg = FLUX_PUB_CFG_INIT;
-	struct sender sender = { .outcome = outcome, .size = options->size };
-	uint64_t cpu = bench_cpu_ns();
+	struct sender *sender = ctx;
 	char text[FLUX_ADDR_TEXT];
-	struct flux_loop *loop;
 	struct flux_pub *pub;
 
-	sender.span_ns = (uint64_t)(options->seconds * 1e9);
-	sender.base = event_base_new();
+	sender->loop = loop;
+	sender->cpu_ns = bench_cpu_ns();
 	cfg.on_event = on_sender_event;
-	cfg.ctx = &sender;
-	cfg.no_offload = !options->offload;
+	cfg.ctx = sender;
+	cfg.no_offload = !sender->options->offload;
 	pub_cfg.on_writable = on_writable;
-	pub_cfg.ctx = &sender;
-	if (!sender.base || flux_loop_open_event(&loop, sender.base) != 0)
-		die("loop", "cannot open");
-	if (flux_binding_open(&sender.binding, loop, &cfg) != 0 ||
-	    flux_binding_connect(sender.binding, flux_addr_format(to, text), &sender.sid) != 0 ||
-	    flux_pub_open(&pub, sender.binding, sender.sid, &pub_cfg) != 0)
-		die("sender", flux_loop_detail(loop));
-	event_base_dispatch(sender.base);
-	outcome->cpu_ns = bench_cpu_ns() - cpu;
-	flux_loop_close(loop);
-	event_base_free(sender.base);
+	pub_cfg.ctx = sender;
+	if (flux_binding_open(&sender->binding, loop->flux, &cfg) != 0 ||
+	    flux_binding_connect(sender->binding, flux_addr_format(sender->to, text), &sender->sid) != 0 ||
+	    flux_pub_open(&pub, sender->binding, sender->sid, &pub_cfg) != 0)
+		die("sender", flux_loop_detail(loop->flux));
+	return 0;
+}
+
+const char *flood_send(const struct flux_addr *to, const struct bench_options *options,
+		       struct flood_outcome *outcome)
+{
+	struct sender sender = { .to = to, .options = options, .outcome = outcome };
+	const struct loop_user user = { .start = start, .ctx = &sender };
+	struct loop loop;
+
+	sender.span_ns = (uint64_t)(options->seconds * 1e9);
+	bench_host_run(options, 1, &loop, &user);
+	outcome->cpu_ns = bench_cpu_ns() - sender.cpu_ns;
+	return bench_host_name(&loop);
 }

@@ -3,10 +3,10 @@
 #ifndef FLUX_BENCH_LIB_FLOOD_H
 #define FLUX_BENCH_LIB_FLOOD_H
 
-#include "lib/bench.h"
+#include "lib/host.h"
 
-#include <event2/event.h>
 #include <flux/binding.h>
+#include <flux/timer.h>
 
 /* What one end saw. */
 struct flood_outcome {
@@ -19,20 +19,24 @@ struct flood_outcome {
 };
 
 struct flood_receiver {
-	struct event_base *base; /* borrowed */
-	struct flux_loop *loop;
-	struct flux_binding *binding;
+	/* When the sender has closed, and a moment has passed. */
+	void (*on_end)(void *ctx);
+	void *ctx;
+
 	struct flood_outcome outcome;
 	uint64_t first_ns, last_ns;
+	struct flux_timer *linger;
 };
 
-/* Listen on any port of loopback; `addr` is told. The base's loop is broken when the sender has closed. */
-void flood_receiver_open(struct flood_receiver *receiver, struct event_base *base,
+/* Listen on any port of loopback; `addr` is told. It ends with the loop. */
+void flood_receiver_open(struct flood_receiver *receiver, struct flux_loop *loop,
 			 const struct bench_options *options, struct flux_addr *addr);
-void flood_receiver_close(struct flood_receiver *receiver);
 
-/* Send messages of the size and for the time of `options`, then close and wait for the confirmation. */
-void flood_send(const struct flux_addr *to, const struct bench_options *options,
-		struct flood_outcome *outcome);
+/*
+ * Send messages of the size and for the time of `options`, on a loop as they say and on the second CPU,
+ * then close and wait for the confirmation. Returns the name of the loop that ran.
+ */
+const char *flood_send(const struct flux_addr *to, const struct bench_options *options,
+		       struct flood_outcome *outcome);
 
 #endif
