@@ -27,6 +27,7 @@ static int watch_fd(void *arg, int fd, uint32_t events, void *tag, void **slot)
 	struct watch *watch = *slot;
 	struct epoll_event event = { .events = (events & FLUX_LOOP_IN ? EPOLLIN : 0u) |
 					       (events & FLUX_LOOP_OUT ? EPOLLOUT : 0u) };
+	int op = watch ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	if (!watch)
 		*slot = watch = calloc(1, sizeof(*watch));
@@ -34,12 +35,11 @@ static int watch_fd(void *arg, int fd, uint32_t events, void *tag, void **slot)
 		return FLUX_ENOMEM;
 	event.data.ptr = watch;
 	if (events) {
-		int op = watch->tag ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-
 		watch->tag = tag;
 		return epoll_ctl(bare->epoll_fd, op, fd, &event) < 0 ? -errno : 0;
 	}
-	epoll_ctl(bare->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	if (!flux_loop_is_forked(bare->loop)) /* else the set is its parent's */
+		epoll_ctl(bare->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 	watch->gone = true;
 	watch->next = bare->gone;
 	bare->gone = watch;

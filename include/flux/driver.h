@@ -28,7 +28,7 @@ struct flux_driver {
 	 * @param timeout  nanoseconds; 0: do not wait; FLUX_NEVER: as long as there is nothing.
 	 *
 	 * @return 1: something was done, or there is more to do; 0: nothing was ready; FLUX_ECLOSED: a
-	 *         callback closed the loop, which is gone.
+	 *         callback closed the loop, which is gone; FLUX_EFORKED: in a forked child.
 	 */
 	int (*poll)(struct flux_loop *loop, flux_ts timeout);
 };

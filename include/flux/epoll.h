@@ -35,7 +35,8 @@ FLUX_API FLUX_MUST_CHECK int flux_loop_open_epoll(struct flux_loop **loop);
  * @param timeout  nanoseconds; 0: do not wait; FLUX_NEVER: as long as there is nothing.
  *
  * @return 1: something was done, or there is more to do; 0: nothing was ready; FLUX_ECLOSED: a callback
- *         closed the loop, which is gone; FLUX_EINVAL: the loop is of another adapter.
+ *         closed the loop, which is gone; FLUX_EINVAL: the loop is of another adapter; FLUX_EFORKED: in
+ *         a forked child that has not adopted it.
  *
  * Thread: owner.
  * Cost:   one system call where nothing is ready.

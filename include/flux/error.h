@@ -36,6 +36,7 @@ extern "C" {
 	X(FLUX_EABORTED, -4101, "the peer gave up and said why in the code")                     \
 	X(FLUX_EUNDELIVERED, -4102, "the close deadline passed before everything was confirmed") \
 	X(FLUX_ETHREAD, -4103, "called from a thread that does not own the handle")              \
+	X(FLUX_EFORKED, -4115, "the handle is of the process that this one was forked from")     \
 	X(FLUX_EUNSAFE, -4104, "refused as unsafe: the words tell what lets whom do harm")       \
 	X(FLUX_EMAGIC, -4105, "no Flux region: it does not begin as one")                        \
 	X(FLUX_ELAYOUT, -4106, "the region is laid out by another version of the library")       \
@@ -51,7 +52,7 @@ extern "C" {
 #define FLUX_ERROR_ENUM(name, value, text) name = (value),
 enum flux_error {
 	FLUX_ERRORS(FLUX_ERROR_ENUM)
-	FLUX_ERROR_LAST_ = -4114
+	FLUX_ERROR_LAST_ = -4115
 };
 #undef FLUX_ERROR_ENUM
 

@@ -15,8 +15,12 @@ struct event_base;
  * Attach to a libevent base. No thread is started, no libevent lock is needed, nothing global is touched.
  *
  * Until the loop is closed or paused (flux_loop_pause()) the base is never empty, so event_base_dispatch()
- * goes on. Attach after the
- * process has become a daemon: a forked child shares the sockets.
+ * goes on.
+ *
+ * A process that forks goes on as if nothing had been. Its child is to call event_reinit(base), as libevent
+ * wants, and then may flux_loop_close() its copy, or leave it, or flux_loop_adopt() it if the parent ends. If it
+ * does not call event_reinit(), Flux does so before it takes anything off the base there. Simplest is to attach
+ * after the process has become a daemon.
  *
  * @param loop  [out] set only on success; close with flux_loop_close() before the base is freed.
  * @param base  the host's base, borrowed, of any configuration; NULL: one is made, and freed with the
@@ -33,7 +37,7 @@ FLUX_API FLUX_MUST_CHECK int flux_loop_open_event(struct flux_loop **loop, struc
  *
  * @return 0: the base was stopped or has no events left; FLUX_ECLOSED: the loop was closed meanwhile and
  *         is gone, with the base if it was its own; FLUX_EINVAL: not a loop of this adapter, or it runs
- *         already; -EIO: libevent could not go on.
+ *         already; FLUX_EFORKED: in a forked child that has not adopted it; -EIO: libevent could not go on.
  *
  * Thread: owner.
  */

@@ -10,6 +10,11 @@
  * A loop belongs to the thread that turns it, and everything on it to the loop: calls marked "owner" are
  * for that thread. A build with --enable-debug checks it: from another thread such a call does nothing,
  * returns FLUX_ETHREAD if it can, and flux_loop_detail() names it to that thread.
+ *
+ * It also belongs to the process that made it. In a child made by fork() every such call does nothing and
+ * returns FLUX_EFORKED if it can; the child may flux_loop_close() its copy, which the parent does not
+ * notice, and open a loop of its own. Or it goes on in the parent's place: flux_loop_adopt(). (Kernels
+ * before 4.14 do not tell a child.) Descriptors of ours are closed by exec.
  */
 #ifndef FLUX_LOOP_H
 #define FLUX_LOOP_H
@@ -28,6 +33,9 @@ struct flux_loop;
 /** For adapters that offer it: the adapter receives by itself, and calls flux_loop_on_messages(). */
 #define FLUX_LOOP_MESSAGES 4u
 
+/** For adapters that work on in a forked child that adopts the loop: see flux_loop_adopt(). */
+#define FLUX_LOOP_ADOPTION 8u
+
 /** What an adapter does for Flux. Every function is required; all are called on the loop's thread. */
 struct flux_loop_ops {
 	uint32_t size; /**< sizeof(struct flux_loop_ops) */
@@ -35,7 +43,8 @@ struct flux_loop_ops {
 	 * Watch `fd`, level-triggered, for `events` (FLUX_LOOP_IN | FLUX_LOOP_OUT), replacing what was
 	 * watched before; 0 forgets it. Call flux_loop_on_fd(loop, tag, events) when it is ready.
 	 * `*slot` is the adapter's own for this fd: NULL at first, to be freed and reset by events 0,
-	 * which may come inside flux_loop_on_fd() for that very fd and does not fail.
+	 * which may come inside flux_loop_on_fd() for that very fd and does not fail. In a forked child
+	 * (flux_loop_is_forked()) to forget must not touch what it shares with its parent, as an epoll set.
 	 * Return 0 or a negative errno value.
 	 */
 	int (*watch)(void *host, int fd, uint32_t events, void *tag, void **slot);
@@ -51,6 +60,7 @@ struct flux_loop_ops {
 	 * FLUX_LOOP_IN, for UDP sockets. Errors of such a socket are told by flux_loop_on_fd() with
 	 * FLUX_LOOP_IN, which then reads them and maybe messages. When `watch` returns from events 0,
 	 * the adapter's hold on the socket has ended: to close it frees its port.
+	 * FLUX_LOOP_ADOPTION: what it watches goes on in a child that took the parent's place.
 	 */
 	uint32_t offers;
 };
@@ -99,9 +109,33 @@ FLUX_API void *flux_loop_host(const struct flux_loop *loop, const struct flux_lo
  *
  * @param loop  NULL is allowed.
  *
- * Thread: owner.
+ * Thread: owner; in a forked child any.
  */
 FLUX_API void flux_loop_close(struct flux_loop *loop);
+
+/**
+ * Whether this is a child, made by fork() after the loop was.
+ *
+ * @return 1; 0: the process that made it, or one that adopted it.
+ *
+ * Thread: any.
+ * Cost:   a load.
+ */
+FLUX_API int flux_loop_is_forked(const struct flux_loop *loop);
+
+/**
+ * In a forked child: go on with the loop and everything on it in the parent's place, sessions included. For a
+ * program that opens first and then becomes a daemon. The parent is to end, by _exit() or daemon(), without
+ * another call on the loop, not even flux_loop_close(): only one of the two may use it. Before this the
+ * host's loop takes what its library asks of a child, as event_reinit().
+ *
+ * @return 0, also in the process that has it already; FLUX_ENOTSUP: not in a loop of this kind (io_uring;
+ *         nor is a worker's thread in the child): close it and open another; what
+ *         flux_loop_resume() says if the child had run it before.
+ *
+ * Thread: the one that runs the host's loop from then on.
+ */
+FLUX_API FLUX_MUST_CHECK int flux_loop_adopt(struct flux_loop *loop);
 
 /**
  * Take the loop off its host for a while: nothing of it is left there to watch, to time or to run, so that

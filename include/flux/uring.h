@@ -7,7 +7,7 @@
  * flux_loop_epoll_fd() refuses it with FLUX_EINVAL; take flux_loop_open_epoll() for that.
  *
  * A forked child must not use it: there every call on it does nothing, and flux_loop_poll_uring()
- * returns FLUX_ETHREAD. It may close its copy, which leaves the parent's alone.
+ * returns FLUX_EFORKED. It may close its copy, which leaves the parent's alone.
  */
 #ifndef FLUX_URING_H
 #define FLUX_URING_H
@@ -58,7 +58,7 @@ FLUX_API FLUX_MUST_CHECK int flux_loop_open_uring(struct flux_loop **loop, const
  * @param timeout  nanoseconds; 0: do not wait; FLUX_NEVER: as long as there is nothing.
  *
  * @return 1: something was done, or there is more to do; 0: nothing was ready; FLUX_ECLOSED: a callback
- *         closed the loop, which is gone; FLUX_ETHREAD: of another thread, or a forked child's;
+ *         closed the loop, which is gone; FLUX_ETHREAD: of another thread; FLUX_EFORKED: a forked child's;
  *         FLUX_EINVAL: not a loop of flux_loop_open_uring(), or it is being polled.
  *
  * Thread: owner.

@@ -77,7 +77,8 @@ FLUX_API FLUX_MUST_CHECK int flux_worker_open(struct flux_worker **worker, const
  * @param idle  enum flux_idle.
  * @param why   [out] NULL, or FLUX_WHY_TEXT bytes.
  *
- * @return 0; FLUX_EINVAL; FLUX_EUNSAFE as flux_worker_open().
+ * @return 0; FLUX_EINVAL; FLUX_EUNSAFE as flux_worker_open(); FLUX_EFORKED: in a forked child, where no
+ *         such thread is, and flux_worker_close() does nothing either.
  *
  * Thread: any.
  * Cost:   a few system calls.
@@ -92,7 +93,7 @@ FLUX_API FLUX_MUST_CHECK int flux_worker_set_idle(struct flux_worker *worker, ui
  * @param ctx  borrowed until then.
  *
  * @return 0; FLUX_EAGAIN: `calls` of them wait, or 64 threads ask at this moment: later; FLUX_ECLOSED:
- *         the worker is being closed, or a callback has closed its loop.
+ *         the worker is being closed, or a callback has closed its loop; FLUX_EFORKED.
  *
  * Thread: any.
  * Cost:   lock-free, a few atomic operations; a system call if the thread sleeps.

@@ -153,7 +153,7 @@ int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
 	int rc;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	b = flux_mem_take_zeroed(loop->mem, 1, sizeof(*b));
 	if (!b)
 		return flux_loop_fail(loop, FLUX_ENOMEM, "no memory for a binding");
@@ -209,7 +209,7 @@ int flux_binding_connect(struct flux_binding *binding, const char *peer, flux_si
 	int rc;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (binding->member.closing)
 		return flux_loop_fail(loop, FLUX_ECLOSED, "the binding is closed");
 	rc = flux_resolve(peer, family, &addr, loop->detail, sizeof(loop->detail));
@@ -223,7 +223,7 @@ int flux_binding_connect(struct flux_binding *binding, const char *peer, flux_si
 int flux_binding_close_session(struct flux_binding *binding, flux_sid sid, flux_ts linger)
 {
 	if (!FLUX_OWNED(binding->member.loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(binding->member.loop);
 	if (binding->member.closing)
 		return flux_loop_fail(binding->member.loop, FLUX_ECLOSED, "the binding is closed");
 	return pass(binding, flux_session_close(binding->ep, flux_binding_now(binding), sid, linger));
@@ -232,7 +232,7 @@ int flux_binding_close_session(struct flux_binding *binding, flux_sid sid, flux_
 int flux_binding_abort_session(struct flux_binding *binding, flux_sid sid, uint32_t code, const char *text)
 {
 	if (!FLUX_OWNED(binding->member.loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(binding->member.loop);
 	if (binding->member.closing)
 		return flux_loop_fail(binding->member.loop, FLUX_ECLOSED, "the binding is closed");
 	if (binding->reading == sid)
@@ -264,5 +264,7 @@ void flux_binding_get_endpoint_stats(const struct flux_binding *binding, struct 
 int flux_binding_get_session_stats(const struct flux_binding *binding, flux_sid sid,
 				   struct flux_session_stats *stats)
 {
-	return FLUX_OWNED(binding->member.loop) ? flux_session_get_stats(binding->ep, sid, stats) : FLUX_ETHREAD;
+	if (!FLUX_OWNED(binding->member.loop))
+		return flux_loop_stranger(binding->member.loop);
+	return flux_session_get_stats(binding->ep, sid, stats);
 }

@@ -53,7 +53,7 @@ int flux_loop_keep_time(struct flux_loop *loop)
 	int fd, rc;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (loop->keeps_time)
 		return 0;
 	fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);

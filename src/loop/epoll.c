@@ -76,7 +76,8 @@ static int watch_fd(void *arg, int fd, uint32_t events, void *tag, void **slot)
 	if (!events) {
 		if (!watch)
 			return 0;
-		(void)control(host, EPOLL_CTL_DEL, fd, 0, NULL);
+		if (!flux_loop_is_forked(host->loop)) /* else it is the parent's set too */
+			(void)control(host, EPOLL_CTL_DEL, fd, 0, NULL);
 		forget(host, watch);
 		*slot = NULL;
 		return 0;
@@ -102,7 +103,7 @@ static int watch_fd(void *arg, int fd, uint32_t events, void *tag, void **slot)
 /* Who sleeps at the set's own descriptor shall see it. */
 static void show_turn(struct epoll_host *host)
 {
-	if (host->turn && host->turn_fd >= 0)
+	if (host->turn && host->turn_fd >= 0 && !flux_loop_is_forked(host->loop))
 		(void)!write(host->turn_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
@@ -193,6 +194,7 @@ static const struct flux_loop_ops epoll_ops = {
 	.watch = watch_fd,
 	.rearm = rearm,
 	.close = close_host,
+	.offers = FLUX_LOOP_ADOPTION,
 };
 
 int flux_loop_poll_epoll(struct flux_loop *loop, flux_ts timeout)
@@ -204,6 +206,8 @@ int flux_loop_poll_epoll(struct flux_loop *loop, flux_ts timeout)
 
 	if (!host || host->polling)
 		return FLUX_EINVAL;
+	if (flux_loop_is_forked(loop))
+		return FLUX_EFORKED;
 	if (host->turn)
 		timeout = 0;
 	host->polling = true;

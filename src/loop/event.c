@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include <unistd.h>
+
 #include <event2/event.h>
 
 #include <flux/event.h>
@@ -22,6 +24,7 @@ struct event_host {
 	bool own_base;
 	bool running; /* inside flux_loop_run_event(), which then frees what is left */
 	bool closed;
+	pid_t parted;       /* the forked child in which the base shares nothing with the parent's any more */
 	struct event *turn; /* the end of this round of callbacks */
 	struct event *more; /* another turn after the host's other events */
 };
@@ -34,6 +37,18 @@ struct watch {
 };
 
 /* ---- Watching ---- */
+
+/*
+ * Before anything of ours is taken off the base of a forked child: until event_reinit() it is the parent's
+ * too, whose events would go. To do it again, where the host has done it, does no harm.
+ */
+static void part(struct event_host *host)
+{
+	if (!host->loop || !flux_loop_is_forked(host->loop) || host->parted == getpid())
+		return;
+	host->parted = getpid();
+	(void)event_reinit(host->base);
+}
 
 static void free_event(struct event *event)
 {
@@ -73,6 +88,7 @@ static int watch_fd(void *host, int fd, uint32_t events, void *tag, void **slot)
 	struct watch *watch = *slot;
 	int rc;
 
+	part(host);
 	if (!watch) {
 		watch = calloc(1, sizeof(*watch));
 		if (!watch)
@@ -125,6 +141,7 @@ static void close_host(void *arg)
 {
 	struct event_host *host = arg;
 
+	part(host);
 	free_event(host->turn);
 	free_event(host->more);
 	host->closed = true;
@@ -139,6 +156,7 @@ static const struct flux_loop_ops event_ops = {
 	.watch = watch_fd,
 	.rearm = rearm,
 	.close = close_host,
+	.offers = FLUX_LOOP_ADOPTION,
 };
 
 int flux_loop_open_event(struct flux_loop **loop, struct event_base *base)
@@ -180,6 +198,8 @@ int flux_loop_run_event(struct flux_loop *loop)
 
 	if (!host || host->running)
 		return FLUX_EINVAL;
+	if (flux_loop_is_forked(loop))
+		return FLUX_EFORKED;
 	host->running = true;
 	rc = event_base_dispatch(host->base);
 	host->running = false;

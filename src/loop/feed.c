@@ -237,7 +237,7 @@ int flux_feed_open(struct flux_feed **feed, struct flux_loop *loop, struct flux_
 	int rc;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	f = flux_mem_take_zeroed(loop->mem, 1, sizeof(*f));
 	if (!f)
 		return flux_loop_fail(loop, FLUX_ENOMEM, "no memory for a feed");

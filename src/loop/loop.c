@@ -31,6 +31,15 @@ bool flux_loop_owned(const struct flux_loop *loop, const char *function)
 }
 #endif
 
+int flux_loop_stranger(struct flux_loop *loop)
+{
+	if (flux_loop_is_here(loop))
+		return FLUX_ETHREAD;
+	return flux_loop_fail(loop, FLUX_EFORKED,
+			      "this process was forked from the one that owns the loop: close the loop "
+			      "and open another, or flux_loop_adopt() it");
+}
+
 const char *flux_loop_detail(const struct flux_loop *loop)
 {
 #ifdef FLUX_DEBUG
@@ -72,7 +81,11 @@ int flux_loop_create(struct flux_loop **loop, const struct flux_loop_ops *ops, v
 	if (!mem)
 		mem = &flux_mem_libc;
 	l = flux_mem_take_zeroed(mem, 1, sizeof(*l));
-	if (!l || flux_heap_init(&l->timers, mem, 0) < 0) {
+	if (l)
+		l->mark = flux_fork_mark();
+	if (!l || !l->mark || flux_heap_init(&l->timers, mem, 0) < 0) {
+		if (l)
+			flux_fork_unmark(l->mark);
 		flux_mem_give(mem, l, 1, sizeof(*l));
 		return FLUX_ENOMEM;
 	}
@@ -98,8 +111,8 @@ flux_ts flux_loop_now(void)
 
 void flux_loop_ask(struct flux_loop *loop)
 {
-	if (loop->paused && !loop->reap)
-		return; /* flux_loop_resume() asks */
+	if ((loop->paused && !loop->reap) || !flux_fork_is_here(loop->mark))
+		return; /* flux_loop_resume() asks; in a child nobody should be woken */
 	if (loop->turning) {
 		loop->again = true;
 	} else if (!loop->asked) {
@@ -168,13 +181,14 @@ static bool leave(struct flux_loop *loop)
 	}
 	loop->ops.close(loop->host);
 	flux_heap_fini(&loop->timers);
+	flux_fork_unmark(loop->mark);
 	flux_mem_give(loop->mem, loop, 1, sizeof(*loop));
 	return false;
 }
 
 void flux_loop_close(struct flux_loop *loop)
 {
-	if (!loop || !FLUX_OWNED(loop) || loop->closing)
+	if (!loop || loop->closing || (flux_loop_is_here(loop) && !FLUX_OWNED(loop)))
 		return;
 	loop->closing = true;
 	close_members(loop);
@@ -184,12 +198,20 @@ void flux_loop_close(struct flux_loop *loop)
 	leave(loop);
 }
 
+/* Whether what comes from the host is for us now. */
+static bool is_on(struct flux_loop *loop)
+{
+	if (!flux_loop_is_here(loop) && !loop->paused)
+		flux_loop_forsake(loop);
+	return !loop->paused;
+}
+
 void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events)
 {
 	struct flux_member *member = tag;
 
 	/* A host that runs its loop inside one of our callbacks: what is level-triggered comes again. */
-	if (loop->busy || loop->paused)
+	if (loop->busy || !is_on(loop))
 		return;
 	enter(loop);
 	member->ops->on_fd(member, events);
@@ -201,7 +223,7 @@ void flux_loop_on_messages(struct flux_loop *loop, void *tag, const struct msghd
 	struct flux_member *member = tag;
 
 	/* Inside one of our callbacks they are lost, as any datagram may be. */
-	if (loop->busy || loop->paused)
+	if (loop->busy || !is_on(loop))
 		return;
 	enter(loop);
 	member->ops->on_messages(member, msgs, n);
@@ -218,6 +240,8 @@ static void turn_members(struct flux_loop *loop)
 	/* Two rounds, so that what a callback of one member sends on another leaves in this turn. */
 	FOR_EACH (node, &loop->members)
 		member_at(node)->ops->advance(member_at(node), now);
+	if (!flux_loop_is_here(loop))
+		return; /* a callback forked, and this is the child: the parent sends */
 	FOR_EACH (node, &loop->members)
 		member_at(node)->ops->flush(member_at(node));
 }
@@ -237,13 +261,15 @@ int flux_loop_on_turn(struct flux_loop *loop)
 	loop->asked = false;
 	loop->again = false;
 	loop->turning = true;
-	if (!loop->paused) /* else it ends what was closed meanwhile */
+	if (is_on(loop)) /* else it ends what was closed meanwhile */
 		turn_members(loop);
 	if (!leave(loop))
 		return FLUX_ECLOSED;
+	if (!is_on(loop))
+		return 0;
 	due = flux_loop_deadline(loop);
 	if (loop->again || due <= flux_clock_now())
-		return !loop->paused;
+		return 1;
 	if (!loop->awake)
 		flux_loop_arm(loop, due);
 	return 0;
@@ -266,7 +292,8 @@ void flux_loop_set_awake(struct flux_loop *loop, int awake)
 
 int flux_loop_looks(const struct flux_loop *loop)
 {
-	return loop->awake && !loop->paused && loop->n_members <= LOOKERS_MOST && !loop->ops.offers;
+	return loop->awake && !loop->paused && loop->n_members <= LOOKERS_MOST &&
+	       !(loop->ops.offers & FLUX_LOOP_MESSAGES);
 }
 
 flux_ts flux_loop_deadline(const struct flux_loop *loop)

@@ -10,6 +10,7 @@
 #include "core/base/heap.h"
 #include "core/base/list.h"
 #include "loop/member.h"
+#include "sys/fork.h"
 
 #define FLUX_LOOP_DETAIL 320
 
@@ -26,6 +27,7 @@ struct flux_loop {
 	flux_ts armed;            /* when it is due */
 	flux_ts turn_now;         /* when the turn began */
 	const void *owner;        /* names the thread that turns the loop */
+	uint8_t *mark;            /* clear in a forked child */
 	bool busy;                /* inside on_fd, on_turn or the end: callbacks may be on the stack */
 	bool turning;             /* inside on_turn, where rearm would be answered too soon */
 	bool asked;               /* ops.rearm was called and its turn has not come */
@@ -36,6 +38,7 @@ struct flux_loop {
 	bool awake;               /* the host does not sleep: nobody has to be woken */
 	bool closing;             /* flux_loop_close() was called inside a callback */
 	bool paused;              /* nothing of ours is on the host's loop */
+	bool forsaken;            /* ... because a forked child ran it */
 	char detail[FLUX_LOOP_DETAIL];
 };
 
@@ -56,15 +59,26 @@ int flux_loop_fail(struct flux_loop *loop, int code, const char *format, ...)
 /* The same for what flux_cfg_copy() refused. */
 int flux_cfg_fail(struct flux_loop *loop, int code);
 
+/* pause.c: take what is watched off the host, in the child that has found itself to be one. */
+void flux_loop_forsake(struct flux_loop *loop);
+
+/* Whether this is the process that the loop lives in; a forked child may only close its copy. */
+static inline bool flux_loop_is_here(const struct flux_loop *loop)
+{
+	return flux_fork_is_here(loop->mark) || loop->closing;
+}
+
 /*
- * Whether the caller's thread owns the loop. Checked by debug builds only: if not, the words that
- * flux_loop_detail() has for that thread name `function`.
+ * Whether the caller owns the loop: a forked child does not. Nor does another thread, which is checked by
+ * debug builds only. If not, flux_loop_stranger() is what to return, and the words that flux_loop_detail()
+ * has for that thread name `function`.
  */
 #ifdef FLUX_DEBUG
-#define FLUX_OWNED(loop) flux_loop_owned(loop, __func__)
+#define FLUX_OWNED(loop) (flux_loop_is_here(loop) && flux_loop_owned(loop, __func__))
 bool flux_loop_owned(const struct flux_loop *loop, const char *function);
 #else
-#define FLUX_OWNED(loop) ((void)(loop), true)
+#define FLUX_OWNED(loop) flux_loop_is_here(loop)
 #endif
+int flux_loop_stranger(struct flux_loop *loop);
 
 #endif

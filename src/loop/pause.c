@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A loop that is off its host for a while: what its members watch is taken from there, and put back. */
+/*
+ * A loop that is off its host for a while: what its members watch is taken from there, and put back. Also in a
+ * forked child, whose copy is off until it is adopted.
+ */
 #include "loop/loop.h"
 #include "loop/member.h"
 
@@ -23,7 +26,7 @@ static void leave_host(struct flux_loop *loop)
 int flux_loop_pause(struct flux_loop *loop)
 {
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (!loop->paused)
 		leave_host(loop);
 	return 0;
@@ -34,7 +37,7 @@ int flux_loop_resume(struct flux_loop *loop)
 	int rc;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (!loop->paused)
 		return 0;
 	rc = show(&loop->members, true);
@@ -45,6 +48,37 @@ int flux_loop_resume(struct flux_loop *loop)
 		return rc;
 	}
 	loop->paused = false;
+	flux_loop_ask(loop);
+	return 0;
+}
+
+/* ---- Forks ---- */
+
+void flux_loop_forsake(struct flux_loop *loop)
+{
+	leave_host(loop);
+	loop->forsaken = true;
+}
+
+int flux_loop_is_forked(const struct flux_loop *loop)
+{
+	return !flux_fork_is_here(loop->mark);
+}
+
+int flux_loop_adopt(struct flux_loop *loop)
+{
+	if (!flux_loop_is_forked(loop))
+		return FLUX_OWNED(loop) ? 0 : FLUX_ETHREAD;
+	if (!(loop->ops.offers & FLUX_LOOP_ADOPTION))
+		return flux_loop_fail(loop, FLUX_ENOTSUP,
+				      "this kind of loop cannot go on in a forked child: close it, open another");
+	*loop->mark = 1;
+	loop->armed = FLUX_NEVER; /* the parent may have read what it was armed for */
+	if (loop->forsaken) {
+		loop->forsaken = false;
+		return flux_loop_resume(loop);
+	}
+	loop->asked = false;
 	flux_loop_ask(loop);
 	return 0;
 }

@@ -46,7 +46,7 @@ int flux_timer_open(struct flux_timer **timer, struct flux_loop *loop, flux_time
 	int rc;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (!on_due)
 		return flux_loop_fail(loop, FLUX_EINVAL, "a timer needs on_due");
 	t = flux_mem_take_zeroed(loop->mem, 1, sizeof(*t));

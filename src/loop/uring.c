@@ -99,6 +99,8 @@ static int claim(struct flux_uring_host *host)
 {
 	int rc;
 
+	if (!*host->here)
+		return FLUX_EFORKED;
 	if (!flux_uring_mine(host))
 		return FLUX_ETHREAD;
 	if (host->owner)

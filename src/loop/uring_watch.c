@@ -213,7 +213,7 @@ int flux_uring_watch(void *arg, int fd, uint32_t events, void *tag, void **slot)
 		return 0;
 	}
 	if (!*host->here)
-		return FLUX_ETHREAD;
+		return FLUX_EFORKED;
 	if (!watch) {
 		rc = check(fd);
 		if (rc < 0)

@@ -58,7 +58,7 @@ int flux_watch_open(struct flux_watch **watch, struct flux_loop *loop, int fd, u
 	int rc;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (!on_ready)
 		return flux_loop_fail(loop, FLUX_EINVAL, "a watch needs on_ready");
 	w = flux_mem_take_zeroed(loop->mem, 1, sizeof(*w));
@@ -86,7 +86,7 @@ int flux_watch_change(struct flux_watch *watch, uint32_t events)
 	struct flux_loop *loop = watch->member.loop;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (watch->member.closing)
 		return flux_loop_fail(loop, FLUX_ECLOSED, "the watch is closed");
 	if (events & ~(FLUX_LOOP_IN | FLUX_LOOP_OUT))

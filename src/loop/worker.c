@@ -23,6 +23,7 @@
 #include "core/base/mem.h"
 #include "core/base/time.h"
 #include "sys/clock.h"
+#include "sys/fork.h"
 
 #define CALLS 256u
 #define SPIN  FLUX_US(50)
@@ -43,6 +44,7 @@ struct flux_worker {
 	int (*poll)(struct flux_loop *loop, flux_ts timeout); /* the driver's */
 	pthread_t thread;
 	pthread_t self; /* the same, as it sees itself */
+	uint8_t *mark;  /* clear in a forked child, which has no such thread */
 	sem_t started;
 	int rc; /* of the start */
 	char why[FLUX_WHY_TEXT];
@@ -242,6 +244,7 @@ static void give(struct flux_worker *worker)
 		flux_ring_reader_leave(&worker->reader);
 	flux_ring_destroy(worker->calls);
 	sem_destroy(&worker->started);
+	flux_fork_unmark(worker->mark);
 	flux_mem_give(&flux_mem_libc, worker, 1, sizeof(*worker));
 }
 
@@ -255,7 +258,8 @@ int flux_worker_open(struct flux_worker **worker, const struct flux_worker_cfg *
 		return refuse(why, FLUX_ENOMEM, "no memory for a worker");
 	sem_init(&w->started, 0, 0);
 	w->cpus = flux_cpus_allowed(pthread_self(), &cpus) < 0 ? 1 : cpus.count;
-	rc = read_cfg(w, cfg, why);
+	w->mark = flux_fork_mark();
+	rc = w->mark ? read_cfg(w, cfg, why) : refuse(why, FLUX_ENOMEM, "no memory for a worker");
 	if (rc == 0) {
 		w->idle = w->cfg.idle;
 		rc = open_calls(w);
@@ -316,6 +320,8 @@ int flux_worker_call(struct flux_worker *worker, void (*fn)(void *ctx, struct fl
 {
 	bool stops = __atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE);
 
+	if (!flux_fork_is_here(worker->mark))
+		return FLUX_EFORKED;
 	return stops || has_ended(worker) ? FLUX_ECLOSED : call(worker, fn, ctx);
 }
 
@@ -325,6 +331,8 @@ int flux_worker_set_idle(struct flux_worker *worker, uint32_t idle, char *why)
 
 	if (rc < 0)
 		return rc;
+	if (!flux_fork_is_here(worker->mark))
+		return refuse(why, FLUX_EFORKED, "the worker's thread is not in this process, a forked child");
 	__atomic_store_n(&worker->idle, idle, __ATOMIC_RELAXED);
 	wake(worker);
 	return 0;
@@ -343,7 +351,8 @@ static void finish(struct flux_worker *worker)
 
 void flux_worker_close(struct flux_worker *worker)
 {
-	if (!worker)
+	/* In a child it stays as it lies: nobody knows what the thread was about when the process forked. */
+	if (!worker || !flux_fork_is_here(worker->mark))
 		return;
 	__atomic_store_n(&worker->stop, 1, __ATOMIC_RELEASE);
 	wake(worker);

@@ -30,7 +30,7 @@ int flux_bridge_create(struct flux_bridge **bridge, struct flux_binding *binding
 	int rc;
 
 	if (!FLUX_OWNED(binding->member.loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(binding->member.loop);
 	rc = cfg ? flux_cfg_copy(&known, sizeof(known), cfg) : 0;
 	if (rc < 0)
 		return flux_cfg_fail(binding->member.loop, rc);

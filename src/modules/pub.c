@@ -27,7 +27,7 @@ int flux_pub_open(struct flux_pub **pub, struct flux_binding *binding, flux_sid 
 	int rc;
 
 	if (!FLUX_OWNED(binding->member.loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(binding->member.loop);
 	rc = cfg ? flux_cfg_copy(&known, sizeof(known), cfg) : 0;
 	if (rc < 0)
 		return flux_cfg_fail(binding->member.loop, rc);
@@ -76,7 +76,7 @@ int flux_pub_send(struct flux_pub *pub, const void *data, uint32_t len)
 	int rc;
 
 	if (!FLUX_OWNED(binding->member.loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(binding->member.loop);
 	rc = check(pub);
 	if (rc < 0)
 		return rc;
@@ -91,7 +91,7 @@ int flux_pub_claim(struct flux_pub *pub, uint32_t len, struct flux_claim *claim)
 	int rc;
 
 	if (!FLUX_OWNED(pub->att.binding->member.loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(pub->att.binding->member.loop);
 	rc = check(pub);
 	if (rc < 0)
 		return rc;
@@ -104,7 +104,7 @@ int flux_pub_publish(struct flux_pub *pub, uint32_t len)
 	int rc;
 
 	if (!FLUX_OWNED(binding->member.loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(binding->member.loop);
 	rc = check(pub);
 	if (rc < 0)
 		return rc;

@@ -26,7 +26,7 @@ int flux_sub_open(struct flux_sub **sub, struct flux_binding *binding, flux_sid 
 	int rc;
 
 	if (!FLUX_OWNED(binding->member.loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(binding->member.loop);
 	rc = flux_cfg_copy(&known, sizeof(known), cfg);
 	if (rc < 0)
 		return flux_cfg_fail(binding->member.loop, rc);

@@ -137,7 +137,7 @@ int flux_udp_open(struct flux_udp **udp, struct flux_loop *loop, const struct fl
 	int rc;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	u = flux_mem_take_zeroed(loop->mem, 1, sizeof(*u));
 	if (!u)
 		return flux_loop_fail(loop, FLUX_ENOMEM, "no memory for a socket");

@@ -54,7 +54,7 @@ int flux_udp_receive_into(struct flux_udp *udp, struct flux_ring_writer *writer)
 	struct flux_loop *loop = udp->member.loop;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (udp->member.closing)
 		return flux_loop_fail(loop, FLUX_ECLOSED, "the socket is closed");
 	if (udp->into)

@@ -49,7 +49,7 @@ int flux_udp_send(struct flux_udp *udp, const struct flux_tx *tx, uint32_t n)
 	struct flux_loop *loop = udp->member.loop;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (udp->member.closing)
 		return flux_loop_fail(loop, FLUX_ECLOSED, "the socket is closed");
 	if (n == 0 || n > FLUX_UDP_BATCH)
@@ -87,7 +87,7 @@ int flux_udp_send_from(struct flux_udp *udp, struct flux_ring_reader *reader)
 	struct flux_feed_cfg cfg = FLUX_FEED_CFG_INIT;
 
 	if (!FLUX_OWNED(loop))
-		return FLUX_ETHREAD;
+		return flux_loop_stranger(loop);
 	if (udp->member.closing)
 		return flux_loop_fail(loop, FLUX_ECLOSED, "the socket is closed");
 	if (udp->from)

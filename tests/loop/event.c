@@ -13,6 +13,7 @@
 #include <flux/pub.h>
 #include <flux/sub.h>
 
+#include "tests/lib/child.h"
 #include "tests/lib/inject.h"
 #include "tests/loop/pollhost.h"
 
@@ -273,6 +274,71 @@ static void host_is_not_starved(void **state)
 	event_base_free(base);
 }
 
+/* ---- E05, where the child does not call event_reinit(), or too late ---- */
+
+static int run_base(void *arg)
+{
+	struct pair *pair = arg;
+	struct event_base *base = flux_loop_event_base(pair->loop);
+	uint32_t received = pair->received;
+
+	CHECK(flux_loop_run_event(pair->loop) == FLUX_EFORKED);
+	for (int i = 0; i < 20; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	CHECK(pair->received == received);
+	CHECK(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE) == 0);
+	return 0;
+}
+
+static int close_copy(void *arg)
+{
+	struct pair *pair = arg;
+
+	flux_loop_close(pair->loop);
+	CHECK(pair->closed == 2);
+	return 0;
+}
+
+static int run_and_close(void *arg)
+{
+	return run_base(arg) || close_copy(arg);
+}
+
+static int reinit_and_run(void *arg)
+{
+	struct pair *pair = arg;
+
+	event_reinit(flux_loop_event_base(pair->loop));
+	return run_and_close(arg);
+}
+
+static void e05_careless_children(void **state)
+{
+	static int (*const bodies[])(void *) = { run_base, close_copy, run_and_close, reinit_and_run };
+
+	(void)state;
+	for (int own = 0; own < 2; own++) {
+		struct event_base *base = own ? NULL : event_base_new();
+		struct pair pair = { .wanted = 100, .done = stop };
+
+		assert_int_equal(flux_loop_open_event(&pair.loop, base), 0);
+		open_pair(&pair);
+		for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+			assert_int_equal(flux_loop_run_event(pair.loop), 0);
+			assert_int_equal(pair.received, pair.wanted);
+			pair.wanted += 500;
+			on_writable(&pair, pair.pub);
+			assert_int_equal(event_base_loop(flux_loop_event_base(pair.loop), EVLOOP_ONCE), 0); /* under way */
+			assert_int_equal(child_run(bodies[i], &pair), 0);
+		}
+		assert_int_equal(flux_loop_run_event(pair.loop), 0);
+		assert_int_equal(pair.received, pair.wanted);
+		flux_loop_close(pair.loop);
+		if (base)
+			event_base_free(base);
+	}
+}
+
 static void no_timer(void **state)
 {
 	struct flux_loop *loop = NULL;
@@ -313,6 +379,7 @@ int main(void)
 		cmocka_unit_test(never_run),
 		cmocka_unit_test(two_loops_one_base),
 		cmocka_unit_test(host_is_not_starved),
+		cmocka_unit_test(e05_careless_children),
 		cmocka_unit_test(no_timer),
 		cmocka_unit_test(not_its_loop),
 	};

@@ -138,5 +138,5 @@ static int open_poll(struct flux_loop **loop, void **host)
 }
 
 const struct adapter poll_rows[1] = {
-	{ "poll", open_poll, pollhost_round, pollhost_close },
+	{ "poll", open_poll, pollhost_round, pollhost_close, NULL, false },
 };

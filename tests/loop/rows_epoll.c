@@ -48,6 +48,6 @@ static void close_host(void *host)
 }
 
 const struct adapter epoll_rows[2] = {
-	{ "epoll", open_epoll, epoll_round, close_host },
-	{ "epoll by its one descriptor", open_epoll, one_fd_round, close_host },
+	{ "epoll", open_epoll, epoll_round, close_host, NULL, true },
+	{ "epoll by its one descriptor", open_epoll, one_fd_round, close_host, NULL, true },
 };

@@ -73,8 +73,15 @@ static void base_close(void *host)
 	free(b);
 }
 
+static void base_forked(void *host)
+{
+	struct base *b = host;
+
+	event_reinit(b->base);
+}
+
 const struct adapter event_rows[3] = {
-	{ "libevent", open_default, base_round, base_close },
-	{ "libevent, precise timers", open_precise, base_round, base_close },
-	{ "libevent, changelist", open_changelist, base_round, base_close },
+	{ "libevent", open_default, base_round, base_close, base_forked, true },
+	{ "libevent, precise timers", open_precise, base_round, base_close, base_forked, true },
+	{ "libevent, changelist", open_changelist, base_round, base_close, base_forked, true },
 };

@@ -62,7 +62,7 @@ static void bare_close(void *host)
 }
 
 const struct adapter bare_rows[1] = {
-	{ "bare epoll", open_bare, bare_round, bare_close },
+	{ "bare epoll", open_bare, bare_round, bare_close, NULL, false },
 };
 
 /* ---- libuv ---- */
@@ -108,8 +108,13 @@ static void uv_program_close(void *host)
 	free(p);
 }
 
+static void uv_forked(void *host)
+{
+	uv_loop_fork(&((struct uv_program *)host)->uv);
+}
+
 const struct adapter uv_rows[1] = {
-	{ "libuv", open_uv, uv_round, uv_program_close },
+	{ "libuv", open_uv, uv_round, uv_program_close, uv_forked, false },
 };
 #endif
 
@@ -147,7 +152,7 @@ static void glib_close(void *host)
 }
 
 const struct adapter glib_rows[1] = {
-	{ "GLib", open_glib, glib_round, glib_close },
+	{ "GLib", open_glib, glib_round, glib_close, NULL, false },
 };
 #endif
 
@@ -177,6 +182,6 @@ static void sd_close(void *host)
 }
 
 const struct adapter sd_rows[1] = {
-	{ "sd-event", open_sd, sd_round, sd_close },
+	{ "sd-event", open_sd, sd_round, sd_close, NULL, false },
 };
 #endif

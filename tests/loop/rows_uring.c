@@ -38,6 +38,6 @@ static void close_host(void *host)
 }
 
 const struct adapter uring_rows[2] = {
-	{ "io_uring", open_uring, uring_round, close_host },
-	{ "io_uring, fewer flags", open_older, uring_round, close_host },
+	{ "io_uring", open_uring, uring_round, close_host, NULL, false },
+	{ "io_uring, fewer flags", open_older, uring_round, close_host, NULL, false },
 };

@@ -484,8 +484,9 @@ static int fork_body(void *arg)
 	struct flux_binding *binding;
 	struct pair *pair = arg;
 
-	CHECK(flux_loop_poll_uring(pair->loop, 0) == FLUX_ETHREAD);
-	CHECK(flux_binding_open(&binding, pair->loop, &cfg) == FLUX_ETHREAD);
+	CHECK(flux_loop_poll_uring(pair->loop, 0) == FLUX_EFORKED);
+	CHECK(flux_binding_open(&binding, pair->loop, &cfg) == FLUX_EFORKED);
+	CHECK(flux_loop_adopt(pair->loop) == FLUX_ENOTSUP);
 	flux_binding_close(pair->in);
 	flux_loop_close(pair->loop);
 	return 0;

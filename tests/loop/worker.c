@@ -22,6 +22,8 @@
 #include <flux/uring.h>
 #include <flux/worker.h>
 
+#include "tests/lib/child.h"
+
 #define UNUSED(x) (void)(x)
 
 static const uint32_t ways[] = { FLUX_IDLE_ADAPTIVE, FLUX_IDLE_SPIN, FLUX_IDLE_SLEEP };
@@ -448,6 +450,33 @@ static void closed_while_calls_wait(void **state)
 	}
 }
 
+static int worker_in_child(void *arg)
+{
+	struct flux_worker *worker = arg;
+	char why[FLUX_WHY_TEXT];
+
+	CHECK(flux_worker_call(worker, seen, NULL) == FLUX_EFORKED);
+	CHECK(flux_worker_set_idle(worker, FLUX_IDLE_SLEEP, why) == FLUX_EFORKED);
+	CHECK(strstr(why, "forked"));
+	flux_worker_close(worker); /* waits for nobody */
+	return 0;
+}
+
+/* E05: its thread is not in a child, which is told; the parent's goes on. */
+static void e05_forked(void **state)
+{
+	struct flux_worker_cfg cfg = forced(FLUX_IDLE_SLEEP);
+	struct flux_worker *worker;
+	int late = 0;
+
+	UNUSED(state);
+	assert_int_equal(flux_worker_open(&worker, &cfg, NULL), 0);
+	assert_int_equal(child_run(worker_in_child, worker), 0);
+	assert_int_equal(flux_worker_call(worker, seen, &late), 0);
+	flux_worker_close(worker);
+	assert_int_equal(late, 1);
+}
+
 static int no_driver(struct flux_loop **loop, char *why, size_t why_cap)
 {
 	UNUSED(loop);
@@ -532,6 +561,7 @@ int main(void)
 		cmocka_unit_test(it_is_placed_and_named),
 		cmocka_unit_test(a_callback_closes_the_loop),
 		cmocka_unit_test(closed_while_calls_wait),
+		cmocka_unit_test(e05_forked),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(spinning_on_the_only_cpu),
 	};

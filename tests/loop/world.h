@@ -21,6 +21,9 @@ struct adapter {
 	void (*round)(void *host);
 	/* Free the host's loop, when Flux has left it. */
 	void (*close)(void *host);
+	/* What a forked child must do to the host's loop before anything else; NULL: nothing. */
+	void (*forked)(void *host);
+	bool adoptable; /* the loop, by such a child */
 };
 
 /* Every row there is, one after the other; NULL behind the last. */
