@@ -5,44 +5,11 @@
 
 . "${srcdir:?}/tests/build/tap.sh"
 . "$srcdir/tests/process/tools.sh"
+. "$srcdir/tests/process/perf.sh"
 
-fluxperf=tools/fluxperf
 kinds='spsc broadcast mpsc spmc mpmc'
 waits='adaptive spin yield sleep block fd'
 small='--count 20K --capacity 256 --batch 16'
-
-# number NAME: of the one line of JSON.
-number()
-{
-	sed -n "s/.*[,{]\"$1\":\([0-9.]*\)[,}].*/\1/p" "$tmp/perf.out"
-}
-
-# holds EXPRESSION: of numbers.
-holds()
-{
-	awk "BEGIN { exit !($1) }"
-}
-
-# measure OPTIONS...: must succeed and say so in one object of which all is there.
-measure()
-{
-	start perf $fluxperf "$@" --json
-	await "$pid"
-	expect_status perf 0
-	[ "$(wc -l <"$tmp/perf.out")" -eq 1 ] || complain "$*: not one line: $(cat "$tmp/perf.out")"
-	grep -q '^{"ok":true,.*}$' "$tmp/perf.out" || complain "$*: not ok: $(cat "$tmp/perf.out")"
-	for name in msgs_per_s bytes_per_s received lost cpu_ns_per_msg p50_ns p99_ns p999_ns max_ns \
-		probe_before_ns probe_after_ns written damaged disordered; do
-		[ -n "$(number $name)" ] || complain "$*: no $name in $(cat "$tmp/perf.out")"
-	done
-	[ ! -s "$tmp/complaints" ] || return
-	[ "$(number lost)$(number damaged)$(number disordered)" = 000 ] || complain "$*: not all is right"
-	holds "$(number p50_ns) <= $(number p99_ns) && $(number p99_ns) <= $(number p999_ns) &&
-		$(number p999_ns) <= $(number max_ns) && $(number max_ns) > 0" ||
-		complain "$*: percentiles: $(cat "$tmp/perf.out")"
-	holds "$(number msgs_per_s) > 0 && $(number cpu_ns_per_msg) > 0" ||
-		complain "$*: rates: $(cat "$tmp/perf.out")"
-}
 
 # received KIND COUNT: what all readers of KIND together have of COUNT items.
 received()
@@ -53,6 +20,7 @@ received()
 # sums KIND COUNT [SLOT]: the numbers of the last measurement agree with each other.
 sums()
 {
+	[ "$(number lost)" = 0 ] || complain "$(number lost) are lost"
 	[ "$(number written)" = "$2" ] || complain "written is $(number written), not $2"
 	[ "$(number received)" = "$(received "$1" "$2")" ] || complain "received is $(number received)"
 	[ $# -lt 3 ] || holds "$(number bytes_per_s) / $(number msgs_per_s) / $3 > 0.999 &&
@@ -165,19 +133,13 @@ finish "an interrupt shows what there is"
 kill_one()
 {
 	start perf $fluxperf ipc --seconds 100 --wait "$3"
-	children=/proc/$pid/task/$pid/children
-	tries=0
-	until [ "$(wc -w <"$children" 2>/dev/null)" = 2 ] || [ $tries -ge 100 ]; do
-		tries=$((tries + 1))
-		sleep 0.1
-	done
-	[ -r "$children" ] || {
+	members "$pid" 2 || {
 		kill -TERM "$pid"
 		await "$pid"
-		tap_skip "kill -9 of a $2 ($3)" "no $children"
+		tap_skip "kill -9 of a $2 ($3)" "no list of children in /proc"
 		return
 	}
-	kill -9 "$(cut -d ' ' -f "$1" "$children")"
+	kill -9 "$(echo "$children" | cut -d ' ' -f "$1")"
 	await "$pid"
 	expect_status perf 1
 	expect_words perf "a $2, was killed by signal 9"
@@ -200,21 +162,6 @@ finish "an interrupt ends processes, and nothing is left"
 
 # ---- What it refuses ----
 
-# refuses NAME STATUS WORDS ARGUMENTS...: ends at once with that status and those words.
-refuses()
-{
-	name=$1
-	wanted=$2
-	words=$3
-	shift 3
-	start tool $fluxperf "$@"
-	await "$pid"
-	expect_status tool "$wanted"
-	expect_words tool "$words"
-	[ "$(wc -l <"$tmp/tool.err")" -le 2 ] || complain "more than two lines: $(cat "$tmp/tool.err")"
-	finish "$name"
-}
-
 for option in --help --version; do
 	start tool $fluxperf $option
 	await "$pid"
@@ -223,8 +170,8 @@ for option in --help --version; do
 	finish "$option"
 done
 
-refuses "no command" 2 "ring, ipc or rtt"
-refuses "an unknown command" 2 "'rong' is unknown; give ring, ipc or rtt" rong
+refuses "no command" 2 "ring, ipc, rtt, udp or rudp"
+refuses "an unknown command" 2 "'rong' is unknown; give ring, ipc, rtt, udp or rudp" rong
 refuses "two commands" 2 "too much" ring rtt
 refuses "an unknown option" 2 "unknown" ring --no-such-thing
 refuses "an option without its value" 2 "needs a value" ring --slot
@@ -248,7 +195,7 @@ refuses "--writers 65" 2 "writers.*give 1 to 64" ring --kind mpsc --writers 65
 refuses "--writers 2 of rtt" 2 "one party at each end" rtt --kind mpsc --writers 2
 refuses "--records of rtt" 2 "records" rtt --records
 refuses "--over of ring" 2 "over is for rtt" ring --over ipc
-refuses "--over rtt" 2 "give ring or ipc" rtt --over rtt
+refuses "--over rtt" 2 "give ring, ipc, udp or rudp" rtt --over rtt
 refuses "--rounds 100" 2 "rounds.*1 to 99" ring --rounds 100
 refuses "--cpus x" 2 "cpus.*such as 0,2-3" ring --cpus x
 refuses "--cpus 3-1" 2 "backwards" ring --cpus 3-1

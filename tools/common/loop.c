@@ -305,3 +305,9 @@ void loop_stop(struct loop *loop)
 	else
 		sem_post(&loop->ended);
 }
+
+void loop_fail(struct loop *loop)
+{
+	loop->status = CLI_FAILED;
+	loop_stop(loop);
+}

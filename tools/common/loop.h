@@ -84,4 +84,7 @@ int loop_run(struct loop *loop, const struct loop_options *options, const struct
 /* Have it end, on its thread. Some more callbacks may come before `stop`. */
 void loop_stop(struct loop *loop);
 
+/* The same after a message that says why: loop_run() returns CLI_FAILED. */
+void loop_fail(struct loop *loop);
+
 #endif

@@ -4,10 +4,10 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "perf/check.h"
+#include "perf/parse.h"
 #include "perf/ring.h"
 
 #define DEFAULT_SLOT     64u
@@ -20,6 +20,7 @@ static const char help[] =
 	"Usage: fluxperf ring [OPTION]...                  throughput between threads\n"
 	"       fluxperf ipc [OPTION]...                   the same between processes\n"
 	"       fluxperf rtt [--over ring|ipc] [OPTION]... round trips over two rings\n"
+	"       fluxperf udp --help                        all about udp, rudp and rtt over them\n"
 	"\n"
 	"Every item is written, read, summed and checked, and each party has its CPU. The time that a\n"
 	"cache line takes between the first two CPUs stands before and after each figure.\n"
@@ -94,7 +95,8 @@ static const struct option long_options[] = {
 
 static const char *const kinds[] = { "spsc", "broadcast", "mpsc", "spmc", "mpmc", NULL };
 static const char *const waits[] = { "adaptive", "spin", "yield", "sleep", "block", "fd", NULL };
-static const char *const commands[] = { "ring", "ipc", "rtt", NULL };
+static const char *const commands[] = { "ring", "ipc", "rtt", "udp", "rudp", NULL };
+static const char *const overs[] = { "ring", "ipc", "udp", "rudp", NULL };
 static const char *const wants[] = { "no", "try", "require", NULL };
 
 const char *perf_kind_name(uint32_t kind)
@@ -124,20 +126,10 @@ static bool many_readers(uint32_t kind)
 
 /* ---- Options one by one ---- */
 
-static int parse_u32(const struct cli_uint *spec, uint32_t *value)
-{
-	uint64_t n = 0;
-	int rc = cli_parse_size(spec, optarg, &n);
-
-	if (rc == CLI_OK)
-		*value = (uint32_t)n; /* every caller's maximum fits */
-	return rc;
-}
-
 static int parse_capacity(struct perf_options *options)
 {
 	static const struct cli_uint spec = { "--capacity", "items, a power of two", 2, 1u << 30 };
-	int rc = parse_u32(&spec, &options->capacity);
+	int rc = perf_parse_u32(&spec, &options->capacity);
 
 	if (rc == CLI_OK && (options->capacity & (options->capacity - 1)) != 0)
 		return cli_usage("--capacity: %s is no power of two; the next one is %u", optarg,
@@ -145,60 +137,9 @@ static int parse_capacity(struct perf_options *options)
 	return rc;
 }
 
-static int parse_seconds(struct perf_options *options)
-{
-	static const struct cli_real spec = { "--seconds", "seconds, such as 2.5", 0.01, 3600 };
-	double seconds = 0;
-	int rc = cli_parse_real(&spec, optarg, &seconds);
-
-	if (rc == CLI_OK)
-		options->run_ns = (uint64_t)(seconds * 1e9);
-	return rc;
-}
-
-/* A CPU of the list at *text, which moves behind it. */
-static int parse_cpu(const char **text, uint32_t *cpu)
-{
-	char *end;
-	unsigned long n = strtoul(*text, &end, 10);
-
-	if (**text < '0' || **text > '9' || n > 4095)
-		return cli_usage("--cpus: '%s' is no list of CPUs; give numbers from 0 to 4095, such as 0,2-3",
-				 optarg);
-	*cpu = (uint32_t)n;
-	*text = end;
-	return CLI_OK;
-}
-
-static int parse_cpus(struct cpus *cpus)
-{
-	const char *text = optarg;
-	uint32_t first, last;
-
-	cpus->count = 0;
-	do {
-		if (parse_cpu(&text, &first) != CLI_OK)
-			return CLI_USAGE;
-		last = first;
-		if (*text == '-') {
-			text++;
-			if (parse_cpu(&text, &last) != CLI_OK)
-				return CLI_USAGE;
-		}
-		if (last < first || last - first >= CPUS_MOST - cpus->count)
-			return cli_usage("--cpus: '%s' runs backwards or names more than %d CPUs", optarg,
-					 CPUS_MOST);
-		while (first <= last)
-			cpus->list[cpus->count++] = first++;
-	} while (*text == ',' && text++);
-	if (*text)
-		return cli_usage("--cpus: '%s' is no list of CPUs; write it as 0,2-3", optarg);
-	return CLI_OK;
-}
-
 /* The command line before its parts are held against each other: what was not given stays 0. */
 struct raw {
-	uint32_t over; /* place in `commands`, plus one */
+	uint32_t over; /* place in `overs`, plus one */
 	bool waits;
 };
 
@@ -216,33 +157,32 @@ static int parse_option(struct perf_options *options, struct raw *raw, int optio
 	case OPT_KIND:
 		return cli_parse_word("--kind", kinds, optarg, &options->kind);
 	case OPT_SLOT:
-		return parse_u32(&slot, &options->slot);
+		return perf_parse_u32(&slot, &options->slot);
 	case OPT_BATCH:
-		return parse_u32(&batch, &options->batch);
+		return perf_parse_u32(&batch, &options->batch);
 	case OPT_CAPACITY:
 		return parse_capacity(options);
 	case OPT_COUNT:
 		return cli_parse_size(&count, optarg, &options->count);
 	case OPT_SECONDS:
-		return parse_seconds(options);
+		return perf_parse_seconds(&options->run_ns);
 	case OPT_WRITERS:
-		return parse_u32(&writers, &options->writers);
+		return perf_parse_u32(&writers, &options->writers);
 	case OPT_READERS:
-		return parse_u32(&readers, &options->readers);
+		return perf_parse_u32(&readers, &options->readers);
 	case OPT_WAIT:
 		raw->waits = true;
 		return cli_parse_word("--wait", waits, optarg, &options->wait);
 	case OPT_OVER:
-		rc = cli_parse_word("--over", commands, optarg, &raw->over);
-		if (rc == CLI_OK && ++raw->over == 3)
-			return cli_usage("--over: give ring or ipc");
+		rc = cli_parse_word("--over", overs, optarg, &raw->over);
+		raw->over++;
 		return rc;
 	case OPT_CPUS:
-		return parse_cpus(&options->cpus);
+		return perf_parse_cpus(&options->cpus);
 	case OPT_HUGE:
 		return cli_parse_word("--huge", wants, optarg, &options->huge);
 	case OPT_ROUNDS:
-		return parse_u32(&rounds, &options->rounds);
+		return perf_parse_u32(&rounds, &options->rounds);
 	case OPT_RECORDS:
 		options->records = true;
 		return CLI_OK;
@@ -266,7 +206,7 @@ static int settle_command(struct perf_options *options, const struct raw *raw, c
 	options->rtt = command == 2;
 	options->processes = command == 1 || raw->over == 2;
 	if (raw->over && !options->rtt)
-		return cli_usage("--over is for rtt; write fluxperf %s", commands[raw->over - 1]);
+		return cli_usage("--over is for rtt; write fluxperf %s", overs[raw->over - 1]);
 	if (options->rtt && options->records)
 		return cli_usage("--records: rtt sends items of one length; leave it away, or use ring or ipc");
 	return CLI_OK;
@@ -359,7 +299,7 @@ int perf_options_parse(struct perf_options *options, int argc, char **argv, bool
 			return rc;
 	}
 	if (argc - optind != 1)
-		return cli_usage(optind == argc ? "say what to measure: ring, ipc or rtt" : "one command is enough: '%s' is too much",
+		return cli_usage(optind == argc ? "say what to measure: ring, ipc, rtt, udp or rudp" : "one command is enough: '%s' is too much",
 				 argv[argc - 1]);
 	rc = settle_command(options, &raw, argv[optind]);
 	return rc == CLI_OK ? settle(options, &raw) : rc;

@@ -4,38 +4,15 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "perf/figures.h"
 #include "perf/ring.h"
 
-/* Four shares of a histogram, by their names in JSON. */
-static const struct {
-	const char *name;
-	double share;
-} shares[] = {
-	{ "p50_ns", 0.5 },
-	{ "p99_ns", 0.99 },
-	{ "p999_ns", 0.999 },
-	{ "max_ns", 1 },
-};
-
-#define SHARES      (sizeof(shares) / sizeof(shares[0]))
-#define MOST_ROUNDS 99
+/* Probes, rates, processor time. */
+#define FIGURES 5
+#define COLUMNS (FIGURES + PERF_SHARES)
 
 /* ---- For people ---- */
-
-/* A time in the unit that suits it, nine characters wide. */
-static void print_time(double ns)
-{
-	if (ns < 1e4)
-		printf(" %6.0f ns", ns);
-	else if (ns < 1e7)
-		printf(" %6.1f us", ns / 1e3);
-	else if (ns < 1e10)
-		printf(" %6.1f ms", ns / 1e6);
-	else
-		printf(" %6.1f s ", ns / 1e9);
-}
 
 static void print_parties(const struct perf_options *options)
 {
@@ -60,28 +37,26 @@ void perf_report_head(const struct perf_options *options)
 	       options->rtt ? "    p50       p99       p99.9     max     (round trip)" : "    p50       p99       p99.9     max     (on the way)");
 }
 
-static void print_row(const double values[5 + SHARES])
+static void print_row(const double values[COLUMNS])
 {
 	printf(" %5.0f > %-5.0f %9.3f %9.3f %7.2f", values[0], values[1], values[2] * 1e-6, values[3] * 1e-9,
 	       values[4]);
-	for (size_t i = 0; i < SHARES; i++)
-		print_time(values[5 + i]);
+	perf_print_times(values + FIGURES, PERF_SHARES);
 }
 
-static void values_of(const struct perf_result *result, double values[5 + SHARES])
+static void values_of(const struct perf_result *result, double values[COLUMNS])
 {
 	values[0] = result->probe_before_ns;
 	values[1] = result->probe_after_ns;
 	values[2] = result->msgs_per_s;
 	values[3] = result->bytes_per_s;
 	values[4] = result->cpu_ns_per_msg;
-	for (size_t i = 0; i < SHARES; i++)
-		values[5 + i] = (double)hist_percentile(&result->hist, shares[i].share);
+	perf_shares(&result->hist, values + FIGURES);
 }
 
 void perf_report_row(const struct perf_result *result)
 {
-	double values[5 + SHARES];
+	double values[COLUMNS];
 
 	values_of(result, values);
 	print_row(values);
@@ -92,27 +67,15 @@ void perf_report_row(const struct perf_result *result)
 	fflush(stdout);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 void perf_report_median(const struct perf_result *results, uint32_t rounds)
 {
-	double rows[MOST_ROUNDS][5 + SHARES], column[MOST_ROUNDS], medians[5 + SHARES];
+	double rows[PERF_MOST_ROUNDS][COLUMNS], medians[COLUMNS];
 
 	if (rounds < 2)
 		return;
 	for (uint32_t k = 0; k < rounds; k++)
 		values_of(&results[k], rows[k]);
-	for (size_t i = 0; i < 5 + SHARES; i++) {
-		for (uint32_t k = 0; k < rounds; k++)
-			column[k] = rows[k][i];
-		qsort(column, rounds, sizeof(*column), by_size);
-		medians[i] = (column[(rounds - 1) / 2] + column[rounds / 2]) / 2;
-	}
+	perf_medians(rows[0], rounds, COLUMNS, medians);
 	print_row(medians);
 	puts("  median");
 }
@@ -138,9 +101,7 @@ void perf_report_json(const struct perf_options *options, const struct perf_resu
 	printf("\"seconds\":%.9f,\"msgs_per_s\":%.0f,\"bytes_per_s\":%.0f,\"cpu_ns_per_msg\":%.2f,",
 	       result->seconds, result->msgs_per_s, result->bytes_per_s, result->cpu_ns_per_msg);
 	printf("\"samples\":%" PRIu64 ",", result->hist.count);
-	for (size_t i = 0; i < SHARES; i++)
-		printf("\"%s\":%" PRIu64 ",", shares[i].name,
-		       hist_percentile(&result->hist, shares[i].share));
+	perf_print_shares(&result->hist);
 	printf("\"probe_before_ns\":%.0f,\"probe_after_ns\":%.0f}\n", result->probe_before_ns,
 	       result->probe_after_ns);
 	fflush(stdout);

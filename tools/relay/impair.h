@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define RELAY_IPV4_UDP_BYTES 28
+
 #define RELAY_NS_PER_MS 1000000u
 #define RELAY_NS_PER_S  1000000000u
 

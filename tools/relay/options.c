@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define IPV4_UDP_BYTES 28
 #define IPV6_UDP_BYTES 48
 #define QUEUE_BYTES    (256u << 10)
 #define SEED_MAX       ((UINT64_C(1) << 53) - 1) /* every reader of JSON holds it exactly */
@@ -191,7 +190,7 @@ static int finish(int argc, char **argv, struct relay_options *options)
 	if (rc != CLI_OK)
 		return rc;
 	is_v6 = options->target.ss.ss_family == AF_INET6;
-	set->header_bytes = is_v6 ? IPV6_UDP_BYTES : IPV4_UDP_BYTES;
+	set->header_bytes = is_v6 ? IPV6_UDP_BYTES : RELAY_IPV4_UDP_BYTES;
 	while (options->seed == 0) {
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 			return cli_fail("no random seed from the system: %s; give --seed",

@@ -280,7 +280,12 @@ static void show_status(struct relay *relay, uint64_t now)
 static int tell_end(struct relay *relay)
 {
 	struct relay_report report = make_report(relay, clock_now());
+	const struct relay_owner *owner = relay->options->owner;
 
+	if (owner) {
+		owner->on_end(owner->ctx, &report);
+		return CLI_OK;
+	}
 	if (relay->has_status)
 		fputc('\n', stderr);
 	relay_report_json(stdout, &report);
@@ -289,12 +294,16 @@ static int tell_end(struct relay *relay)
 
 static void tell_ready(struct relay *relay)
 {
+	const struct relay_owner *owner = relay->options->owner;
 	struct cli_addr local = { .len = sizeof(local.ss) };
 	char text[CLI_ADDR_TEXT];
 
 	if (getsockname(relay->listen_fd, (struct sockaddr *)&local.ss, &local.len) != 0)
 		local = relay->options->listen;
-	fprintf(stderr, "listening on %s\n", cli_addr_format(&local, text));
+	if (owner)
+		owner->on_listening(owner->ctx, &local);
+	else
+		fprintf(stderr, "listening on %s\n", cli_addr_format(&local, text));
 }
 
 /* The turn */
@@ -363,7 +372,7 @@ int relay_run(const struct relay_options *options)
 		relay->started_at = relay->tick_at = relay->shown_at = clock_now();
 		if (options->run_ns != 0)
 			relay->ends_at = relay->started_at + options->run_ns;
-		relay->has_status = isatty(STDERR_FILENO);
+		relay->has_status = !options->owner && isatty(STDERR_FILENO);
 		tell_ready(relay);
 		while (!relay->stop)
 			turn(relay);
