@@ -5,6 +5,7 @@
 
 #include <netinet/udp.h>
 
+#include "core/base/addr.h"
 #include "loop/batch.h"
 
 /* A run is at most this: what one IPv4 datagram could carry, and what every kernel takes. */
@@ -42,9 +43,9 @@ static uint32_t run_length(const struct flux_tx *tx, uint32_t n, bool joins)
 		return 1;
 	most = RUN_BYTES / segment < RUN_SEGMENTS ? RUN_BYTES / segment : RUN_SEGMENTS;
 	most = most < n ? most : n;
-	while (k < most && length(&tx[k]) == segment && flux_addr_equal(&tx[k].to, &tx[0].to))
+	while (k < most && length(&tx[k]) == segment && flux_addr_same(&tx[k].to, &tx[0].to))
 		k++;
-	if (k < most && length(&tx[k]) - 1 < segment && flux_addr_equal(&tx[k].to, &tx[0].to))
+	if (k < most && length(&tx[k]) - 1 < segment && flux_addr_same(&tx[k].to, &tx[0].to))
 		k++;
 	return k;
 }

@@ -181,11 +181,6 @@ int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
 
 /* ---- Through to the endpoint ---- */
 
-void flux_binding_touch(struct flux_binding *binding)
-{
-	flux_member_touch(&binding->member);
-}
-
 flux_ts flux_binding_now(struct flux_binding *binding)
 {
 	binding->now = flux_ts_max(flux_clock_now(), binding->now);

@@ -72,7 +72,12 @@ static inline struct flux_binding *flux_binding_of(const struct flux_member *mem
 /* ---- binding.c ---- */
 
 /* The endpoint may have something to do: have a turn. */
-void flux_binding_touch(struct flux_binding *binding);
+static inline void flux_binding_touch(struct flux_binding *binding)
+{
+	/* Else the turn was asked for, and its flush is still to come. */
+	if (!binding->member.active)
+		flux_member_touch(&binding->member);
+}
 /* Read the clock, never before what the endpoint was told last. */
 flux_ts flux_binding_now(struct flux_binding *binding);
 

@@ -111,7 +111,6 @@ static uint32_t send_some(struct flux_binding *binding, uint32_t budget)
 
 static void send_due(struct flux_binding *binding)
 {
-	const struct flux_tx *tx;
 	uint32_t budget = binding->sock.joins ? TX_BUDGET_JOINED : TX_BUDGET;
 
 	while (budget > 0 && !binding->tx_blocked && binding->tx_resume == 0) {
@@ -121,8 +120,8 @@ static void send_due(struct flux_binding *binding)
 			return;
 		budget -= done;
 	}
-	if (budget == 0 && flux_endpoint_peek(binding->ep, binding->now, &tx) > 0)
-		flux_binding_touch(binding);
+	if (budget == 0)
+		flux_binding_touch(binding); /* there is more, most likely */
 }
 
 /* ---- The turn ---- */

@@ -50,75 +50,77 @@ void flux_pub_close(struct flux_pub *pub)
 		flux_attachment_destroy(&pub->att);
 }
 
-/* 0 if the caller may go on to the session; else what to return. */
-static int check(const struct flux_pub *pub)
+/* Whether calls may go on to the session. */
+static bool is_open(const struct flux_pub *pub)
 {
-	if (pub->att.gone)
-		return flux_loop_fail(pub->att.binding->member.loop, FLUX_ECLOSED, "the publication is closed");
-	if (pub->att.binding->member.closing)
-		return flux_loop_fail(pub->att.binding->member.loop, FLUX_ECLOSED, "the binding is closed");
-	return 0;
+	return !pub->att.gone && !pub->att.binding->member.closing;
+}
+
+static int refuse_closed(const struct flux_pub *pub)
+{
+	return flux_loop_fail(pub->att.binding->member.loop, FLUX_ECLOSED, "the %s is closed",
+			      pub->att.gone ? "publication" : "binding");
 }
 
 /* The endpoint's words become the loop's; "not now" is no error to speak of. */
-static int pass(const struct flux_pub *pub, int rc)
+static int fail(const struct flux_pub *pub, int rc)
 {
 	struct flux_binding *binding = pub->att.binding;
 
-	if (rc < 0 && rc != FLUX_EAGAIN)
-		return flux_loop_fail(binding->member.loop, rc, "%s", flux_endpoint_detail(binding->ep));
-	return rc;
+	if (rc == FLUX_EAGAIN)
+		return rc;
+	return flux_loop_fail(binding->member.loop, rc, "%s", flux_endpoint_detail(binding->ep));
+}
+
+/* A message was written. */
+static int wrote(const struct flux_pub *pub, int rc)
+{
+	if (rc < 0)
+		return fail(pub, rc);
+	flux_binding_touch(pub->att.binding);
+	return 0;
 }
 
 int flux_pub_send(struct flux_pub *pub, const void *data, uint32_t len)
 {
 	struct flux_binding *binding = pub->att.binding;
-	int rc;
 
 	if (!FLUX_OWNED(binding->member.loop))
 		return flux_loop_stranger(binding->member.loop);
-	rc = check(pub);
-	if (rc < 0)
-		return rc;
-	rc = flux_session_send(binding->ep, pub->att.sid, data, len);
-	if (rc == 0)
-		flux_binding_touch(binding);
-	return pass(pub, rc);
+	if (!is_open(pub))
+		return refuse_closed(pub);
+	return wrote(pub, flux_session_send(binding->ep, pub->att.sid, data, len));
 }
 
 int flux_pub_claim(struct flux_pub *pub, uint32_t len, struct flux_claim *claim)
-{
-	int rc;
-
-	if (!FLUX_OWNED(pub->att.binding->member.loop))
-		return flux_loop_stranger(pub->att.binding->member.loop);
-	rc = check(pub);
-	if (rc < 0)
-		return rc;
-	return pass(pub, flux_session_claim(pub->att.binding->ep, pub->att.sid, len, claim));
-}
-
-int flux_pub_publish(struct flux_pub *pub, uint32_t len)
 {
 	struct flux_binding *binding = pub->att.binding;
 	int rc;
 
 	if (!FLUX_OWNED(binding->member.loop))
 		return flux_loop_stranger(binding->member.loop);
-	rc = check(pub);
-	if (rc < 0)
-		return rc;
-	rc = flux_session_publish(binding->ep, pub->att.sid, len);
-	if (rc == 0)
-		flux_binding_touch(binding);
-	return pass(pub, rc);
+	if (!is_open(pub))
+		return refuse_closed(pub);
+	rc = flux_session_claim(binding->ep, pub->att.sid, len, claim);
+	return rc < 0 ? fail(pub, rc) : 0;
+}
+
+int flux_pub_publish(struct flux_pub *pub, uint32_t len)
+{
+	struct flux_binding *binding = pub->att.binding;
+
+	if (!FLUX_OWNED(binding->member.loop))
+		return flux_loop_stranger(binding->member.loop);
+	if (!is_open(pub))
+		return refuse_closed(pub);
+	return wrote(pub, flux_session_publish(binding->ep, pub->att.sid, len));
 }
 
 void flux_pub_abort(struct flux_pub *pub)
 {
 	struct flux_binding *binding = pub->att.binding;
 
-	if (!FLUX_OWNED(binding->member.loop) || check(pub) < 0)
+	if (!FLUX_OWNED(binding->member.loop) || !is_open(pub))
 		return;
 	flux_session_abort_claim(binding->ep, pub->att.sid);
 	flux_binding_touch(binding); /* what was sent behind it may go */

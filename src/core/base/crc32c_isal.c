@@ -12,18 +12,13 @@
 /* crc32_iscsi() works on the bare register: the inversion at both ends is ours. */
 static uint32_t crc_isal(uint32_t crc, const void *data, size_t len)
 {
-	const unsigned char *p = data;
+	/* The missing const is an oversight of its header: it only reads. */
+	unsigned char *p = (unsigned char *)(uintptr_t)data;
 
 	crc = ~crc;
-	while (len > 0) {
-		size_t n = len < PIECE_MAX ? len : PIECE_MAX;
-
-		/* The missing const is an oversight of its header: it only reads. */
-		crc = crc32_iscsi((unsigned char *)p, (int)n, crc);
-		p += n;
-		len -= n;
-	}
-	return ~crc;
+	for (; len > PIECE_MAX; p += PIECE_MAX, len -= PIECE_MAX)
+		crc = crc32_iscsi(p, (int)PIECE_MAX, crc);
+	return ~crc32_iscsi(p, (int)len, crc);
 }
 
 flux_crc32c_fn flux_crc32c_isal(void)

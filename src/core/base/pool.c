@@ -29,19 +29,3 @@ void flux_pool_fini(struct flux_pool *pool)
 	pool->data = NULL;
 	pool->free = NULL;
 }
-
-uint32_t flux_pool_take(struct flux_pool *pool)
-{
-	return pool->n_free > pool->owed ? pool->free[--pool->n_free] : FLUX_POOL_NONE;
-}
-
-uint32_t flux_pool_take_promised(struct flux_pool *pool)
-{
-	pool->owed--;
-	return pool->free[--pool->n_free];
-}
-
-void flux_pool_give(struct flux_pool *pool, uint32_t slot)
-{
-	pool->free[pool->n_free++] = slot;
-}

@@ -25,10 +25,20 @@ int flux_pool_init(struct flux_pool *pool, const struct flux_mem *mem, uint32_t 
 void flux_pool_fini(struct flux_pool *pool);
 
 /* A slot that is not owed to anybody, or FLUX_POOL_NONE. */
-uint32_t flux_pool_take(struct flux_pool *pool);
+static inline uint32_t flux_pool_take(struct flux_pool *pool)
+{
+	return pool->n_free > pool->owed ? pool->free[--pool->n_free] : FLUX_POOL_NONE;
+}
 /* The slot that is owed to the caller. */
-uint32_t flux_pool_take_promised(struct flux_pool *pool);
-void flux_pool_give(struct flux_pool *pool, uint32_t slot);
+static inline uint32_t flux_pool_take_promised(struct flux_pool *pool)
+{
+	pool->owed--;
+	return pool->free[--pool->n_free];
+}
+static inline void flux_pool_give(struct flux_pool *pool, uint32_t slot)
+{
+	pool->free[pool->n_free++] = slot;
+}
 
 static inline uint8_t *flux_pool_at(const struct flux_pool *pool, uint32_t slot)
 {

@@ -26,6 +26,8 @@
 #define FLUX_IMAGE_BYTES 1216u
 #define FLUX_CLOSE_TRIES 3u
 
+#define FLUX_SID_INDEX_BITS 20u /* of a sid: the place in the table; above, the generation */
+
 /* Protocol 3.1. */
 enum flux_session_state {
 	FLUX_S_FREE,
@@ -133,14 +135,14 @@ enum flux_op_state {
 
 /* One datagram on its way out, from its first showing until it is retired. */
 struct flux_op {
-	uint8_t kind;                 /* enum flux_op_kind */
-	uint8_t state;                /* enum flux_op_state */
-	flux_sid sid;                 /* 0: about no session */
-	struct flux_session *session; /* valid while the op is not free, if sid is not 0 */
-	uint64_t seq;                 /* DATA, RTX */
-	uint32_t image;               /* CONTROL, CLOSE: slot of the image pool */
-	uint32_t len;                 /* of the whole datagram */
-	struct flux_addr to;
+	uint8_t kind;                  /* enum flux_op_kind */
+	uint8_t state;                 /* enum flux_op_state */
+	flux_sid sid;                  /* 0: about no session */
+	struct flux_session *session;  /* valid while the op is not free, if sid is not 0 */
+	uint64_t seq;                  /* DATA, RTX */
+	uint32_t image;                /* CONTROL, CLOSE: slot of the image pool */
+	uint32_t len;                  /* of the whole datagram */
+	struct flux_addr to;           /* CONTROL, FEEDBACK, CLOSE; else the session's peer */
 	uint8_t head[FLUX_HEADER_LEN]; /* RTX: the header with its bit set */
 };
 
@@ -204,9 +206,20 @@ struct flux_session *flux_table_add(struct flux_endpoint *ep, const struct flux_
 /* Forget a session and all that it holds. Nothing of it may be lent. */
 void flux_table_remove(struct flux_endpoint *ep, struct flux_session *s);
 /* The session of that name, or NULL. */
-struct flux_session *flux_table_find(const struct flux_endpoint *ep, flux_sid sid);
+static inline struct flux_session *flux_table_find(const struct flux_endpoint *ep, flux_sid sid)
+{
+	uint32_t index = sid & ((1u << FLUX_SID_INDEX_BITS) - 1);
+	struct flux_session *s = ep->sessions + index;
+
+	return index < ep->cfg.max_sessions && s->sid == sid && s->state != FLUX_S_FREE ? s : NULL;
+}
 /* The same for the application, which does not know of half-open sessions. */
-struct flux_session *flux_table_find_known(const struct flux_endpoint *ep, flux_sid sid);
+static inline struct flux_session *flux_table_find_known(const struct flux_endpoint *ep, flux_sid sid)
+{
+	struct flux_session *s = flux_table_find(ep, sid);
+
+	return s && s->known ? s : NULL;
+}
 /* The next session with `peer` after `from` (NULL: the first), or NULL; the youngest is the first. */
 struct flux_session *flux_table_peer(const struct flux_endpoint *ep, const struct flux_addr *peer,
 				     struct flux_session *from);
@@ -243,7 +256,10 @@ bool flux_session_up(struct flux_endpoint *ep, struct flux_session *s);
 /* The peer lives in the life that this session is of: those of its earlier lives will not come back. */
 void flux_session_end_earlier(struct flux_endpoint *ep, struct flux_session *now_up);
 /* Something changed: it may have to send. */
-void flux_session_touch(struct flux_endpoint *ep, struct flux_session *s);
+static inline void flux_session_touch(struct flux_endpoint *ep, struct flux_session *s)
+{
+	flux_list_append(&ep->ready, &s->ready);
+}
 /* It ends now, with a CLOSE of `kind` to the peer (0: without a word). */
 void flux_session_end(struct flux_endpoint *ep, struct flux_session *s, int reason, uint8_t kind,
 		      uint16_t code, const char *text);

@@ -3,23 +3,24 @@
 #include "core/base/bits.h"
 #include "core/base/mutation.h"
 #include "core/endpoint/endpoint.h"
+#include "core/rudp/pack.h"
 
-/* The session if messages may go into it, else NULL and *rc. */
-static struct flux_session *sendable(struct flux_endpoint *ep, flux_sid sid, int *rc)
+/* The session if messages may go into it, or NULL. */
+static struct flux_session *find_up(const struct flux_endpoint *ep, flux_sid sid)
 {
 	struct flux_session *s = flux_table_find_known(ep, sid);
 
-	*rc = 0;
-	if (!s || s->state > FLUX_S_UP) {
-		*rc = flux_endpoint_fail_closed(ep, sid);
-		return NULL;
-	}
-	if (s->state < FLUX_S_UP) {
-		*rc = flux_endpoint_fail(ep, FLUX_EAGAIN, "session ", sid,
-					 " is not up yet: wait for FLUX_EVENT_UP");
-		return NULL;
-	}
-	return s;
+	return s && s->state == FLUX_S_UP ? s : NULL;
+}
+
+/* Why they may not. */
+static int refuse(struct flux_endpoint *ep, flux_sid sid)
+{
+	const struct flux_session *s = flux_table_find_known(ep, sid);
+
+	if (!s || s->state > FLUX_S_UP)
+		return flux_endpoint_fail_closed(ep, sid);
+	return flux_endpoint_fail(ep, FLUX_EAGAIN, "session ", sid, " is not up yet: wait for FLUX_EVENT_UP");
 }
 
 static int explain(struct flux_endpoint *ep, const struct flux_session *s, int rc, bool claim)
@@ -51,11 +52,11 @@ static int explain(struct flux_endpoint *ep, const struct flux_session *s, int r
 
 int flux_session_send(struct flux_endpoint *ep, flux_sid sid, const void *data, uint32_t len)
 {
+	struct flux_session *s = find_up(ep, sid);
 	int rc;
-	struct flux_session *s = sendable(ep, sid, &rc);
 
 	if (!s)
-		return rc;
+		return refuse(ep, sid);
 	rc = flux_txstream_send(&s->tx, data, len);
 	if (rc)
 		return explain(ep, s, rc, false);
@@ -65,29 +66,34 @@ int flux_session_send(struct flux_endpoint *ep, flux_sid sid, const void *data, 
 
 int flux_session_claim(struct flux_endpoint *ep, flux_sid sid, uint32_t len, struct flux_claim *claim)
 {
-	int rc;
-	struct flux_session *s = sendable(ep, sid, &rc);
+	struct flux_session *s = find_up(ep, sid);
 	void *data;
+	int rc;
 
 	if (!s)
-		return rc;
-	rc = flux_txstream_claim(&s->tx, len, &data);
-	if (rc)
-		return explain(ep, s, rc, true);
+		return refuse(ep, sid);
+	data = flux_pack_claim(&s->tx, len);
+	if (!data) {
+		rc = flux_txstream_claim(&s->tx, len, &data);
+		if (rc)
+			return explain(ep, s, rc, true);
+	}
 	*claim = (struct flux_claim){ .data = data, .len = len / (FLUX_MUTATION(CLAIM_SHORT) ? 2 : 1) };
 	return 0;
 }
 
 int flux_session_publish(struct flux_endpoint *ep, flux_sid sid, uint32_t len)
 {
+	struct flux_session *s = find_up(ep, sid);
 	int rc;
-	struct flux_session *s = sendable(ep, sid, &rc);
 
 	if (!s)
-		return rc;
-	rc = flux_txstream_publish(&s->tx, len);
-	if (rc)
-		return explain(ep, s, rc, true);
+		return refuse(ep, sid);
+	if (!flux_pack_publish(&s->tx, len)) {
+		rc = flux_txstream_publish(&s->tx, len);
+		if (rc)
+			return explain(ep, s, rc, true);
+	}
 	flux_session_touch(ep, s);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* Where a datagram belongs, whether it is authentic, and what a session does with it. */
 #include <string.h>
 
+#include "core/base/addr.h"
 #include "core/base/mutation.h"
 #include "core/base/seq.h"
 #include "core/endpoint/endpoint.h"
@@ -87,6 +88,23 @@ static bool heard(struct flux_endpoint *ep, struct flux_session *s)
 	return true;
 }
 
+/* Whether the session has a use for DATA of this number; sets data->seq. */
+static bool is_new(struct flux_endpoint *ep, struct flux_session *s, const struct flux_header *h,
+		   struct flux_rx_data *data)
+{
+	data->seq = flux_seq_rebuild(s->rx.win.high, h->num);
+	switch (flux_rxwin_judge(&s->rx.win, data->seq)) {
+	case FLUX_RX_DUPLICATE:
+		flux_rxstream_duplicate(&s->rx, &s->rtt, data->seq, data->rtx, data->len);
+		return false;
+	case FLUX_RX_FAR:
+		ep->stats.rx_out_of_range++;
+		return false;
+	default:
+		return true;
+	}
+}
+
 static void on_data(struct flux_endpoint *ep, struct flux_session *s, const struct flux_header *h,
 		    const struct flux_rx *rx)
 {
@@ -96,34 +114,24 @@ static void on_data(struct flux_endpoint *ep, struct flux_session *s, const stru
 		.len = (uint16_t)rx->len,
 		.rtx = h->rtx,
 	};
+	bool was_open = s->open;
 
 	if (h->stream != 0 || rx->len > s->max_datagram || rx->len <= FLUX_HEADER_LEN + FLUX_TRAILER_LEN) {
 		ep->stats.rx_malformed++;
 		return;
 	}
 	/* A duplicate costs no checksum, and is no sign of life. */
-	if (s->open) {
-		data.seq = flux_seq_rebuild(s->rx.win.high, h->num);
-		switch (flux_rxwin_judge(&s->rx.win, data.seq)) {
-		case FLUX_RX_DUPLICATE:
-			flux_rxstream_duplicate(&s->rx, &s->rtt, data.seq, data.rtx, rx->len);
-			return;
-		case FLUX_RX_FAR:
-			ep->stats.rx_out_of_range++;
-			return;
-		case FLUX_RX_NEW:
-			break;
-		}
-	}
+	if (was_open && !is_new(ep, s, h, &data))
+		return;
 	if (!authentic(ep, s, rx) || !heard(ep, s))
 		return;
-	data.seq = flux_seq_rebuild(s->rx.win.high, h->num);
-	if (flux_rxwin_judge(&s->rx.win, data.seq) != FLUX_RX_NEW)
-		ep->stats.rx_out_of_range++;
-	else if (!flux_rxstream_data(&s->rx, ep->now, &s->rtt, &data))
+	if (!was_open && !is_new(ep, s, h, &data))
+		return;
+	if (!flux_rxstream_data(&s->rx, ep->now, &s->rtt, &data))
 		ep->stats.rx_no_buffer++;
 	flux_list_append(&ep->unsettled, &s->unsettled);
-	flux_session_refresh(ep, s);
+	if (!flux_node_linked(&s->readable)) /* else it is known to be, and stays so */
+		flux_session_refresh(ep, s);
 	flux_session_touch(ep, s);
 }
 
@@ -187,7 +195,7 @@ static void receive_one(struct flux_endpoint *ep, const struct flux_rx *rx)
 		return;
 	}
 	s = flux_table_find(ep, h.cid);
-	if (!s || !flux_addr_equal(&s->peer, &rx->from)) {
+	if (!s || !flux_addr_same(&s->peer, &rx->from)) {
 		if (is_answer(h.type))
 			ep->stats.rx_unknown++;
 		else

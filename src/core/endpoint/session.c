@@ -10,11 +10,6 @@
 
 #define TOMB_MIN FLUX_MS(100)
 
-void flux_session_touch(struct flux_endpoint *ep, struct flux_session *s)
-{
-	flux_list_append(&ep->ready, &s->ready);
-}
-
 static void put_u64(uint8_t *out, uint64_t v)
 {
 	struct flux_writer w;

@@ -8,7 +8,7 @@
 #include "core/base/siphash.h"
 #include "core/endpoint/endpoint.h"
 
-#define INDEX_BITS      20u
+#define INDEX_BITS      FLUX_SID_INDEX_BITS
 #define INDEX_MASK      ((1u << INDEX_BITS) - 1)
 #define GENERATION_MASK 0x7FFu /* bits 20 to 30; bit 31 is for groups */
 #define WINDOW_MIN      16u
@@ -143,24 +143,6 @@ void flux_table_remove(struct flux_endpoint *ep, struct flux_session *s)
 	flux_heap_set(&ep->timers, &s->timer, FLUX_NEVER);
 	s->state = FLUX_S_FREE;
 	ep->free_sessions[(ep->free_head + ep->n_free++) % ep->cfg.max_sessions] = (uint32_t)(s - ep->sessions);
-}
-
-struct flux_session *flux_table_find(const struct flux_endpoint *ep, flux_sid sid)
-{
-	uint32_t index = sid & INDEX_MASK;
-	struct flux_session *s;
-
-	if (index >= ep->cfg.max_sessions)
-		return NULL;
-	s = &ep->sessions[index];
-	return s->sid == sid && s->state != FLUX_S_FREE ? s : NULL;
-}
-
-struct flux_session *flux_table_find_known(const struct flux_endpoint *ep, flux_sid sid)
-{
-	struct flux_session *s = flux_table_find(ep, sid);
-
-	return s && s->known ? s : NULL;
 }
 
 struct flux_session *flux_table_peer(const struct flux_endpoint *ep, const struct flux_addr *peer,

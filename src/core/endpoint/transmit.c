@@ -9,8 +9,7 @@
 #define QUANTUM 16u /* datagrams a session shows before the next one has its turn */
 #define NO_SEQ  UINT64_MAX
 
-static struct flux_op *op_new(struct flux_endpoint *ep, struct flux_session *s, uint8_t kind,
-			      const struct flux_addr *to)
+static struct flux_op *op_new(struct flux_endpoint *ep, struct flux_session *s, uint8_t kind)
 {
 	struct flux_op *op;
 
@@ -23,7 +22,6 @@ static struct flux_op *op_new(struct flux_endpoint *ep, struct flux_session *s, 
 	op->session = s;
 	op->seq = NO_SEQ;
 	op->image = FLUX_POOL_NONE;
-	op->to = *to;
 	if (s)
 		s->lent++;
 	return op;
@@ -47,11 +45,13 @@ struct flux_op *flux_op_new_control(struct flux_endpoint *ep, struct flux_sessio
 
 	if (image == FLUX_POOL_NONE)
 		return NULL;
-	op = op_new(ep, s, FLUX_OP_CONTROL, to);
-	if (op)
-		op->image = image;
-	else
+	op = op_new(ep, s, FLUX_OP_CONTROL);
+	if (!op) {
 		flux_pool_give(&ep->images, image);
+		return NULL;
+	}
+	op->image = image;
+	op->to = *to;
 	return op;
 }
 
@@ -66,12 +66,12 @@ void flux_op_queue(struct flux_endpoint *ep, struct flux_op *op, size_t len)
 	ep->control[ep->control_tail++ % FLUX_IMAGES] = (uint16_t)(op - ep->ops);
 }
 
-static struct flux_tx *show(struct flux_endpoint *ep, struct flux_op *op)
+static struct flux_tx *show(struct flux_endpoint *ep, struct flux_op *op, const struct flux_addr *to)
 {
 	struct flux_tx *tx = &ep->out[ep->n_out++];
 
 	op->state = FLUX_OP_SHOWN;
-	*tx = (struct flux_tx){ .token = (uint32_t)(op - ep->ops), .to = op->to };
+	*tx = (struct flux_tx){ .token = (uint32_t)(op - ep->ops), .to = *to };
 	return tx;
 }
 
@@ -80,7 +80,7 @@ static void show_control(struct flux_endpoint *ep, uint32_t *from)
 {
 	for (; *from != ep->control_tail && ep->n_out < FLUX_PEEK_MAX; ++*from) {
 		struct flux_op *op = &ep->ops[ep->control[*from % FLUX_IMAGES]];
-		struct flux_tx *tx = show(ep, op);
+		struct flux_tx *tx = show(ep, op, &op->to);
 
 		tx->body = flux_op_image(ep, op);
 		tx->body_len = op->len;
@@ -111,7 +111,7 @@ static void show_data(struct flux_endpoint *ep, struct flux_session *s, struct f
 {
 	const struct flux_tx_slot *slot = flux_txwin_slot(&s->tx.win, op->seq);
 	const uint8_t *image = flux_txwin_image(&s->tx.win, slot);
-	struct flux_tx *tx = show(ep, op);
+	struct flux_tx *tx = show(ep, op, &s->peer);
 
 	op->len = slot->len;
 	tx->body = image;
@@ -153,7 +153,7 @@ static bool show_session(struct flux_endpoint *ep, struct flux_session *s)
 		due = flux_txstream_due(&s->tx, &s->scan, ep->now, &s->rtt, &seq);
 		if (due == FLUX_DUE_NOTHING)
 			return false;
-		op = op_new(ep, s, due == FLUX_DUE_RTX ? FLUX_OP_RTX : FLUX_OP_DATA, &s->peer);
+		op = op_new(ep, s, due == FLUX_DUE_RTX ? FLUX_OP_RTX : FLUX_OP_DATA);
 		op->seq = seq;
 		seal(ep, s, seq);
 		show_data(ep, s, op);
@@ -258,6 +258,8 @@ static void room_again(struct flux_endpoint *ep, struct flux_session *s)
 
 void flux_endpoint_retire(struct flux_endpoint *ep, const uint32_t *tokens, uint32_t n)
 {
+	struct flux_session *roomy = NULL;
+
 	for (uint32_t i = 0; i < n; i++) {
 		struct flux_op *op = tokens[i] < FLUX_OPS ? &ep->ops[tokens[i]] : NULL;
 
@@ -265,9 +267,13 @@ void flux_endpoint_retire(struct flux_endpoint *ep, const uint32_t *tokens, uint
 			continue;
 		if (op->sid && op->session->open && op->seq != NO_SEQ) {
 			flux_txwin_unpin(&op->session->tx.win, op->seq);
-			room_again(ep, op->session);
+			if (roomy && roomy != op->session)
+				room_again(ep, roomy);
+			roomy = op->session;
 		}
 		ep->n_lent--;
 		op_free(ep, op);
 	}
+	if (roomy)
+		room_again(ep, roomy);
 }

@@ -201,6 +201,25 @@ static uint32_t read_first(struct flux_delivery *d, struct flux_rxwin *w, struct
 	return 0;
 }
 
+/* Whole messages, one behind the other in the datagram at *pos: how nearly all of them lie. */
+static uint32_t read_whole(const struct flux_delivery *d, const struct flux_rxwin *w,
+			   struct flux_delivery_pos *pos, struct flux_msg *msgs, uint32_t max)
+{
+	const struct flux_rx_slot *slot = flux_rxwin_slot(w, pos->seq);
+	uint32_t off = pos->off, len, size, n = 0;
+	const uint8_t *body, *data;
+
+	if (pos->seq >= w->ack || slot->state != FLUX_RX_PRESENT)
+		return 0;
+	body = body_of(slot);
+	len = body_len(slot);
+	while (n < max && flux_record_whole(body, len, &off, &data, &size) && size <= d->max_message) {
+		msgs[n++] = (struct flux_msg){ .data = data, .len = size };
+		pos->off = off;
+	}
+	return n;
+}
+
 uint32_t flux_delivery_read(struct flux_delivery *d, struct flux_rxwin *w, struct flux_msg *msgs,
 			    uint32_t max)
 {
@@ -218,13 +237,15 @@ uint32_t flux_delivery_read(struct flux_delivery *d, struct flux_rxwin *w, struc
 	if (!n || d->complete)
 		return d->n_read = n;
 
-	pos = d->ahead;
-	while (n < max && next_record(d, w, &pos, &rec) && rec.kind == FLUX_REC_WHOLE &&
-	       rec.len <= d->max_message) {
+	for (;;) {
+		n += read_whole(d, w, &d->ahead, msgs + n, max - n);
+		pos = d->ahead;
+		if (n == max || !next_record(d, w, &pos, &rec) || rec.kind != FLUX_REC_WHOLE ||
+		    rec.len > d->max_message)
+			return d->n_read = n;
 		msgs[n++] = (struct flux_msg){ .data = rec.data, .len = rec.len };
 		d->ahead = pos;
 	}
-	return d->n_read = n;
 }
 
 void flux_delivery_release(struct flux_delivery *d, struct flux_rxwin *w, uint32_t n)

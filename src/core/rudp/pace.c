@@ -18,10 +18,8 @@ void flux_pace_set(struct flux_pace *pace, uint64_t rate_bps, uint32_t mss)
 	pace->burst = (uint32_t)flux_max_u64(2ull * mss, flux_min_u64(quarter_ms, 10ull * mss));
 }
 
-void flux_pace_sent(struct flux_pace *pace, flux_ts now, uint32_t bytes)
+void flux_pace_count(struct flux_pace *pace, flux_ts now, uint32_t bytes)
 {
-	if (!pace->rate_bps)
-		return;
 	pace->t_next = flux_ts_max(pace->t_next, flux_ts_since(now, time_of(pace, pace->burst)));
 	pace->t_next = flux_ts_add(pace->t_next, time_of(pace, bytes));
 }

@@ -21,7 +21,14 @@ static inline bool flux_pace_ready(const struct flux_pace *pace, flux_ts now)
 	return !pace->rate_bps || now >= pace->t_next;
 }
 
+/* `bytes` left at `now`, and there is a rate. */
+void flux_pace_count(struct flux_pace *pace, flux_ts now, uint32_t bytes);
+
 /* `bytes` left at `now`. */
-void flux_pace_sent(struct flux_pace *pace, flux_ts now, uint32_t bytes);
+static inline void flux_pace_sent(struct flux_pace *pace, flux_ts now, uint32_t bytes)
+{
+	if (pace->rate_bps)
+		flux_pace_count(pace, now, bytes);
+}
 
 #endif

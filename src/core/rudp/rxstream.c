@@ -85,7 +85,7 @@ bool flux_rxstream_data(struct flux_rxstream *r, flux_ts now, const struct flux_
 		return false;
 	if (d->seq < w->high)
 		found(r, now, rtt, d->seq, d->rtx);
-	else
+	else if (d->seq > w->high)
 		flux_nak_add(&r->nak, w, w->high, d->seq, now, r->received);
 	r->received++; /* it is the first of the later ones that a gap before it sees */
 	flux_rxwin_put(w, d->seq, buf, d->datagram, d->len, d->rtx);

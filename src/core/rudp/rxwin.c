@@ -48,20 +48,6 @@ void flux_rxwin_fini(struct flux_rxwin *w)
 	w->slots = NULL;
 }
 
-enum flux_rx_verdict flux_rxwin_judge(const struct flux_rxwin *w, uint64_t seq)
-{
-	uint8_t state;
-
-	if (seq >= w->consumed + w->window)
-		return FLUX_RX_FAR;
-	if (seq < w->ack)
-		return FLUX_RX_DUPLICATE;
-	if (seq >= w->high)
-		return FLUX_RX_NEW;
-	state = flux_rxwin_slot(w, seq)->state;
-	return state == FLUX_RX_MISSING ? FLUX_RX_NEW : FLUX_RX_DUPLICATE;
-}
-
 uint32_t flux_rxwin_take(struct flux_rxwin *w, uint64_t seq)
 {
 	uint32_t buf = flux_pool_take(w->pool);

@@ -75,7 +75,16 @@ enum flux_rx_verdict {
 };
 
 /* What a DATA with this number would be. */
-enum flux_rx_verdict flux_rxwin_judge(const struct flux_rxwin *w, uint64_t seq);
+static inline enum flux_rx_verdict flux_rxwin_judge(const struct flux_rxwin *w, uint64_t seq)
+{
+	if (seq >= w->consumed + w->window)
+		return FLUX_RX_FAR;
+	if (seq >= w->high)
+		return FLUX_RX_NEW;
+	if (seq < w->ack || flux_rxwin_slot(w, seq)->state != FLUX_RX_MISSING)
+		return FLUX_RX_DUPLICATE;
+	return FLUX_RX_NEW;
+}
 
 /* A buffer for `seq`, or FLUX_POOL_NONE; the promised one is kept for the datagram that all wait for. */
 uint32_t flux_rxwin_take(struct flux_rxwin *w, uint64_t seq);

@@ -188,8 +188,11 @@ static bool admit(const struct flux_txstream *w, struct flux_tx_scan *scan, flux
 	return true;
 }
 
+/* A datagram to send again, from where the scan stands on. */
 static bool next_rtx(const struct flux_txstream *w, struct flux_tx_scan *scan, uint64_t *seq)
 {
+	if (!w->rtx.count)
+		return false;
 	do {
 		*seq = flux_bitring_next(&w->rtx, scan->rtx_from, w->win.next);
 		scan->rtx_from = *seq + 1;
@@ -231,7 +234,8 @@ void flux_txstream_sent(struct flux_txstream *w, flux_ts now, const struct flux_
 	slot->pins++;
 	w->tx_cum += slot->len;
 	flux_pace_sent(&w->pace, now, slot->len);
-	flux_breaker_sent(&w->breaker, now, flux_rtt_rto(rtt));
+	/* Only the first of those that wait for an answer starts the wait. */
+	flux_breaker_sent(&w->breaker, now, w->breaker.t_silence == FLUX_NEVER ? flux_rtt_rto(rtt) : 0);
 	if (rtx) {
 		flux_bitring_clear(&w->rtx, seq);
 		w->retransmitted++;

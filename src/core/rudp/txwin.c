@@ -49,16 +49,6 @@ void flux_txwin_fini(struct flux_txwin *w)
 	w->slots = NULL;
 }
 
-uint32_t flux_txwin_room_max(const struct flux_txwin *w)
-{
-	return w->max_datagram - FLUX_HEADER_LEN - FLUX_TRAILER_LEN;
-}
-
-uint32_t flux_txwin_room(const struct flux_txwin *w)
-{
-	return w->open_len ? w->max_datagram - FLUX_TRAILER_LEN - w->open_len : 0;
-}
-
 /* Offset of the oldest byte that is still needed; of the open datagram if there is no other. */
 static uint32_t oldest(const struct flux_txwin *w)
 {
@@ -88,37 +78,6 @@ bool flux_txwin_fits(const struct flux_txwin *w, uint32_t n)
 	return w->end - w->tail + n + 1 <= (uint64_t)w->mask + 1 && w->used + bytes <= w->cap;
 }
 
-/* Open a datagram at w->end; false if it does not fit. */
-static bool open_one(struct flux_txwin *w)
-{
-	uint32_t at;
-
-	if (w->end - w->tail > w->mask)
-		return false;
-	if (w->tail == w->end) {
-		w->head = 0;
-		w->used = 0;
-	}
-	at = find_place(w, w->head);
-	if (at == UINT32_MAX)
-		return false;
-	if (at != w->head)
-		w->used += w->cap - w->head;
-	w->head = at;
-	w->open_len = FLUX_HEADER_LEN;
-	w->open_messages = 0;
-	return true;
-}
-
-/* Whether a datagram could be opened after the open one was closed. */
-static bool could_open_next(const struct flux_txwin *w)
-{
-	uint32_t from = w->head + flux_max_u32(w->open_len + FLUX_TRAILER_LEN, w->run_len);
-
-	return w->open_len > FLUX_HEADER_LEN && w->end + 1 - w->tail <= w->mask &&
-	       find_place(w, from) != UINT32_MAX;
-}
-
 /*
  * The open datagram takes no more: make it as long as the one before it, where that is longer. Runs of
  * equal datagrams are what the kernel sends best, and records of many sizes soon fill them all alike.
@@ -128,22 +87,43 @@ static void close_full(struct flux_txwin *w)
 	uint32_t len = w->open_len + FLUX_TRAILER_LEN;
 	uint32_t pad = w->run_len > len ? w->run_len - len : 0;
 
-	flux_record_put_padding(w->bytes + w->head + w->open_len, pad);
+	if (pad)
+		flux_record_put_padding(w->bytes + w->head + w->open_len, pad);
 	w->open_len += pad;
 	flux_txwin_close_open(w);
 	w->run_len = (uint16_t)(len + pad);
+}
+
+/* Open a datagram behind the one that is open now, if there is one; false: there is no place for it. */
+static bool open_next(struct flux_txwin *w)
+{
+	uint32_t from = w->head + (w->open_len ? flux_max_u32(w->open_len + FLUX_TRAILER_LEN, w->run_len) : 0);
+	uint32_t at;
+
+	if (w->end - w->tail + (w->open_len != 0) > w->mask)
+		return false;
+	if (w->tail == w->end && !w->open_len) {
+		w->used = 0;
+		w->head = from = 0;
+	}
+	at = find_place(w, from);
+	if (at == UINT32_MAX)
+		return false;
+	if (w->open_len)
+		close_full(w);
+	if (at != w->head)
+		w->used += w->cap - w->head;
+	w->head = at;
+	w->open_len = FLUX_HEADER_LEN;
+	w->open_messages = 0;
+	return true;
 }
 
 uint8_t *flux_txwin_reserve(struct flux_txwin *w, uint32_t len)
 {
 	if (len > flux_txwin_room_max(w))
 		return NULL;
-	if (w->open_len && len > flux_txwin_room(w)) {
-		if (!could_open_next(w))
-			return NULL;
-		close_full(w);
-	}
-	if (!w->open_len && !open_one(w))
+	if (len > flux_txwin_room(w) && !open_next(w))
 		return NULL;
 	return w->bytes + w->head + w->open_len;
 }

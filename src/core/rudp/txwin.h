@@ -16,6 +16,8 @@
 
 #include <flux/base.h>
 
+#include "core/wire/packet.h"
+
 struct flux_tx_slot {
 	flux_ts t_last;    /* last transmission */
 	uint64_t cum;      /* bytes sent on the path, up to and with its first transmission */
@@ -48,10 +50,16 @@ int flux_txwin_init(struct flux_txwin *w, const struct flux_mem *mem, uint64_t f
 void flux_txwin_fini(struct flux_txwin *w);
 
 /* Body bytes that a fresh datagram holds. */
-uint32_t flux_txwin_room_max(const struct flux_txwin *w);
+static inline uint32_t flux_txwin_room_max(const struct flux_txwin *w)
+{
+	return w->max_datagram - FLUX_HEADER_LEN - FLUX_TRAILER_LEN;
+}
 
 /* Body bytes left in the open datagram; 0 if none is open. */
-uint32_t flux_txwin_room(const struct flux_txwin *w);
+static inline uint32_t flux_txwin_room(const struct flux_txwin *w)
+{
+	return w->open_len ? w->max_datagram - FLUX_TRAILER_LEN - w->open_len : 0;
+}
 
 /* Whether `n` more full datagrams would fit besides the open one. */
 bool flux_txwin_fits(const struct flux_txwin *w, uint32_t n);

@@ -13,9 +13,9 @@
 #define BIT_M        0x8000u
 #define HEAD_PADDING (BIT_C | BIT_M) /* with length 0: the rest is padding */
 
-#define HEAD_LEN  2u
-#define LONG_LEN  2u
-#define TOTAL_LEN 4u
+#define HEAD_LEN  FLUX_RECORD_SHORT
+#define LONG_LEN  FLUX_RECORD_LONG
+#define TOTAL_LEN FLUX_RECORD_TOTAL
 #define META_LEN  2u
 
 /* What follows a meta header at body + at: kind, length, value. */
@@ -83,22 +83,13 @@ static enum flux_record_result next_other(const uint8_t *body, uint32_t len, uin
 enum flux_record_result flux_record_next(const uint8_t *body, uint32_t len, uint32_t *off,
 					 struct flux_record *rec)
 {
-	uint32_t at = *off;
-	uint32_t left = len - at;
-	uint32_t head;
-
-	if (left < HEAD_LEN)
-		return FLUX_RECORD_END;
-	head = flux_load_u16(body + at);
-	left -= HEAD_LEN;
-	if (head < LEN_LONG && head <= left) {
+	if (flux_record_whole(body, len, off, &rec->data, &rec->len)) {
 		rec->kind = FLUX_REC_WHOLE;
-		rec->len = head;
-		rec->data = body + at + HEAD_LEN;
-		*off = at + HEAD_LEN + head;
 		return FLUX_RECORD_OK;
 	}
-	return next_other(body, len, head, off, rec);
+	if (len - *off < HEAD_LEN)
+		return FLUX_RECORD_END;
+	return next_other(body, len, flux_load_u16(body + *off), off, rec);
 }
 
 bool flux_record_check_body(const uint8_t *body, uint32_t len)
@@ -123,12 +114,6 @@ bool flux_record_check_body(const uint8_t *body, uint32_t len)
 			goes_on = true;
 		first = false;
 	}
-}
-
-uint32_t flux_record_header_len(enum flux_record_kind kind, uint32_t len)
-{
-	return HEAD_LEN + (len > FLUX_RECORD_LEN_MAX ? LONG_LEN : 0) +
-	       (kind == FLUX_REC_FIRST ? TOTAL_LEN : 0);
 }
 
 uint32_t flux_record_put_header(uint8_t *out, enum flux_record_kind kind, uint32_t len,

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/bytes.h"
+
 enum flux_record_kind {
 	FLUX_REC_WHOLE,  /* a message of its own */
 	FLUX_REC_FIRST,  /* first fragment; `total` is the message's length */
@@ -19,7 +21,10 @@ enum flux_record_kind {
 #define FLUX_META_PAD 0u
 #define FLUX_META_EOS 1u
 
-#define FLUX_RECORD_LEN_MAX 16382u /* in a short header */
+#define FLUX_RECORD_SHORT   2u     /* bytes of a short header, which is the length of a whole message */
+#define FLUX_RECORD_LONG    2u     /* more, if the length is longer */
+#define FLUX_RECORD_TOTAL   4u     /* more, in a first fragment */
+#define FLUX_RECORD_LEN_MAX 16382u /* that it can say */
 
 struct flux_record {
 	enum flux_record_kind kind;
@@ -43,6 +48,23 @@ enum flux_record_result {
 enum flux_record_result flux_record_next(const uint8_t *body, uint32_t len, uint32_t *off,
 					 struct flux_record *rec);
 
+/* The same for a whole message with a short header, which most are; false: it is none, nothing changed. */
+static inline bool flux_record_whole(const uint8_t *body, uint32_t len, uint32_t *off, const uint8_t **data,
+				     uint32_t *n)
+{
+	uint32_t left = len - *off, head;
+
+	if (left < FLUX_RECORD_SHORT)
+		return false;
+	head = flux_load_u16(body + *off);
+	if (head > FLUX_RECORD_LEN_MAX || head > left - FLUX_RECORD_SHORT)
+		return false;
+	*n = head;
+	*data = body + *off + FLUX_RECORD_SHORT;
+	*off += FLUX_RECORD_SHORT + head;
+	return true;
+}
+
 /*
  * Check that a body is records from end to end, at least one; that a continuation comes first
  * only (rule F2); and that after a fragment which goes on in the next datagram only meta
@@ -53,7 +75,11 @@ bool flux_record_check_body(const uint8_t *body, uint32_t len);
 /*
  * Bytes that the header of a record of `len` data bytes takes: 2 or 4; a first fragment 4 more.
  */
-uint32_t flux_record_header_len(enum flux_record_kind kind, uint32_t len);
+static inline uint32_t flux_record_header_len(enum flux_record_kind kind, uint32_t len)
+{
+	return FLUX_RECORD_SHORT + (len > FLUX_RECORD_LEN_MAX ? FLUX_RECORD_LONG : 0) +
+	       (kind == FLUX_REC_FIRST ? FLUX_RECORD_TOTAL : 0);
+}
 
 /*
  * Write the header of a record; its data follows at out + the returned length.
