@@ -72,6 +72,15 @@ struct flux_addr {
 	uint8_t reserved; /**< 0 */
 };
 
+/** Which of this host's addresses a datagram came to, or leaves from. */
+struct flux_local {
+	uint8_t ip[16];      /**< network order; IPv4 uses the first four bytes, the rest is zero */
+	uint32_t ifindex;    /**< the interface it came by. Sending: for link-local addresses; by which interface the
+			      *   others leave is the routing table's business. */
+	uint8_t family;      /**< 4, 6, or 0 for "none" */
+	uint8_t reserved[3]; /**< 0 */
+};
+
 /** Longest text of flux_addr_format(), with its final zero byte. */
 #define FLUX_ADDR_TEXT 64
 

@@ -22,7 +22,7 @@ struct flux_binding_cfg {
 	/**
 	 * "host:port" to bind; peers may connect to it. NULL: any free port, and only connect (unless
 	 * endpoint->accept is 1). A name is looked up, which may block; ":7000" binds every address of
-	 * both families.
+	 * both families, and each peer is answered from the one that it chose.
 	 */
 	const char *local;
 	/** Limits and habits; NULL: defaults. A zero seed is filled in; rcvbuf and accept are set. */
@@ -57,7 +57,7 @@ struct flux_binding_stats {
 	uint32_t tx_offload;      /**< 1: runs of equal datagrams go to the kernel as one (GSO) */
 	uint32_t rx_offload;      /**< 1: they come as one (GRO) */
 	uint32_t tx_offload_off;  /**< 1: it was on, and a device or path refused it; nothing was lost */
-	uint32_t reserved;        /**< 0 */
+	uint32_t features;        /**< FLUX_SOCKET_* that are in force */
 };
 
 /**
@@ -69,7 +69,8 @@ struct flux_binding_stats {
  *
  * @return 0; or a code of flux_endpoint_create(); or
  *         FLUX_EINVAL        cfg->local is no "host:port" or does not resolve;
- *         -EADDRINUSE        the port is taken: choose another, or stop its owner;
+ *         -EADDRINUSE        the port is taken: choose another, or stop its owner. A port is never shared
+ *                            (SO_REUSEPORT): datagrams would be dealt to both, and both lose sessions;
  *         -EADDRNOTAVAIL     no interface of this host has that address;
  *         other errno        of socket() and bind().
  *         flux_loop_detail() says it in words.

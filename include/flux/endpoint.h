@@ -79,8 +79,10 @@ struct flux_endpoint_cfg {
 struct flux_rx {
 	const void *data;      /**< lent until flux_endpoint_settle(); not changed meanwhile */
 	uint32_t len;          /**< UDP payload bytes */
-	uint32_t reserved;     /**< 0 */
+	uint32_t ecn;          /**< its ECN mark, where asked for: 0 none, 1 ECT(1), 2 ECT(0), 3 congestion */
 	struct flux_addr from; /**< who sent it */
+	/** The address it was sent to, lent like `data`; NULL: not told, the socket has one address only. */
+	const struct flux_local *local;
 };
 
 /** A datagram to send: `head` then `body`, one payload (head_len is often 0). */
@@ -90,8 +92,10 @@ struct flux_tx {
 	uint32_t head_len;   /**< bytes */
 	uint32_t body_len;   /**< bytes */
 	uint32_t token;      /**< to give to flux_endpoint_retire() */
-	uint32_t reserved;   /**< 0 */
+	flux_sid sid;        /**< the session that it is of; 0: of none */
 	struct flux_addr to; /**< where to */
+	/** The address to send it from, lent like `body`: where the peer looks for us. NULL: the kernel's choice. */
+	const struct flux_local *local;
 };
 
 /** Most datagrams that one peek shows. */

@@ -36,6 +36,17 @@ struct flux_loop;
 /** For adapters that work on in a forked child that adopts the loop: see flux_loop_adopt(). */
 #define FLUX_LOOP_ADOPTION 8u
 
+/*
+ * What the kernel granted a socket, in the `features` of its counters; each helps, and none is needed.
+ * Offloads are counters of their own.
+ */
+#define FLUX_SOCKET_DROPS  1u  /**< datagrams that it dropped are counted (SO_RXQ_OVFL) */
+#define FLUX_SOCKET_STAMPS 2u  /**< it tells when each came (SO_TIMESTAMPNS); asked for by bindings */
+#define FLUX_SOCKET_ERRORS 4u  /**< ICMP answers are told (IP_RECVERR) */
+#define FLUX_SOCKET_IPV4   8u  /**< a socket of every IPv6 address speaks to IPv4 too */
+#define FLUX_SOCKET_LOCAL  16u /**< where each was sent to (IP_PKTINFO); asked for when bound to every address */
+#define FLUX_SOCKET_ECN    32u /**< congestion marks go out and are told (IP_TOS); where asked for */
+
 /** What an adapter does for Flux. Every function is required; all are called on the loop's thread. */
 struct flux_loop_ops {
 	uint32_t size; /**< sizeof(struct flux_loop_ops) */

@@ -28,8 +28,9 @@ struct flux_udp_cfg {
 	uint32_t sndbuf;
 	uint32_t max_datagram; /**< longer ones are dropped, and counted; 1 to FLUX_UDP_MAX, default 1472 */
 	uint32_t no_offload;   /**< 1: neither GSO nor GRO */
-	uint32_t reserved;     /**< 0 */
-	const char *local;     /**< "host:port" to bind; NULL: any free port */
+	uint32_t ecn;          /**< 1: what is sent is marked ECT(0), and flux_rx.ecn tells the mark of what comes */
+	const char *local;     /**< "host:port" to bind; NULL: any free port. Bound to every address and not
+				*   connected, flux_rx.local tells to which one a datagram was sent */
 	/**
 	 * "host:port" where datagrams without an address go (flux_tx.to.family 0). The socket is connected
 	 * to it: sending is cheaper, and only what comes from there is received. NULL: nowhere.
@@ -56,7 +57,7 @@ struct flux_udp_stats {
 	uint32_t rcvbuf, sndbuf; /**< bytes in force, as the kernel counts them */
 	uint32_t tx_offload;     /**< 1: runs of equal datagrams go to the kernel as one (GSO) */
 	uint32_t rx_offload;     /**< 1: they come as one (GRO) */
-	uint32_t reserved;       /**< 0 */
+	uint32_t features;       /**< FLUX_SOCKET_* that are in force */
 	uint64_t rx_datagrams, tx_datagrams;
 	uint64_t rx_bytes, tx_bytes;
 	uint64_t rx_syscalls, tx_syscalls;
@@ -87,7 +88,8 @@ FLUX_API FLUX_MUST_CHECK int flux_udp_open(struct flux_udp **udp, struct flux_lo
  * Hand datagrams to the kernel at once, many a system call. Equal ones to one address that follow each
  * other cost least, and those that also lie back to back. Never waits.
  *
- * @param tx  head, body and to of each; borrowed for the call. `token` is not looked at.
+ * @param tx  head, body and to of each, and `local`, which an answer takes from the flux_rx; borrowed for
+ *            the call. `token` and `sid` are not looked at.
  * @param n   1 to FLUX_UDP_BATCH.
  *
  * @return how many are done with, from the first on: sent, or refused for good and counted in tx_errors.

@@ -23,17 +23,25 @@
 /* Datagrams that the kernel joins in one message; no release of it exceeds this. */
 #define FLUX_RX_SEGMENTS 128
 
-/* Room for the kernel's stamp, its drop count, the length of a segment and one more. */
-#define FLUX_RX_CONTROL 128
+/* Room for all that the kernel may tell: stamp, drops, length of a segment, local address, ECN mark. */
+#define FLUX_RX_CONTROL 192
+
+/* What it told of a message, but for the time. */
+struct flux_rx_note {
+	uint32_t segment; /* bytes of its datagrams, but the last; 0: it is one */
+	uint8_t ecn;
+	bool has_local; /* batch->local */
+};
 
 /* Receive buffers, and what recvmmsg() fills in. Allocated once. */
 struct flux_rx_batch {
 	struct flux_rx rx[FLUX_RX_SEGMENTS]; /* the datagrams of one message, in order */
 	flux_ts arrival[FLUX_RX_BATCH];      /* of a message, on flux_clock_wall(); 0: not told */
-	uint32_t segment[FLUX_RX_BATCH];     /* bytes of its datagrams, but the last; 0: it is one */
-	uint32_t max_datagram;               /* longer ones are dropped */
-	bool joined;                         /* the last ones were: ask for less */
-	uint32_t stride;                     /* bytes from one buffer to the next */
+	struct flux_rx_note note[FLUX_RX_BATCH];
+	struct flux_local local[FLUX_RX_BATCH];
+	uint32_t max_datagram; /* longer ones are dropped */
+	bool joined;           /* the last ones were: ask for less */
+	uint32_t stride;       /* bytes from one buffer to the next */
 	struct mmsghdr msgs[FLUX_RX_BATCH];
 	struct iovec iov[FLUX_RX_BATCH];
 	union flux_sockaddr from[FLUX_RX_BATCH];

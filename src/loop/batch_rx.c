@@ -8,6 +8,7 @@
 
 #include "core/base/mem.h"
 #include "loop/batch.h"
+#include "sys/pktinfo.h"
 
 /* The most that UDP carries: joined datagrams fill it. */
 #define JOINED_MAX 65535u
@@ -69,20 +70,59 @@ static uint32_t read_segment(const struct cmsghdr *c)
 	return size > 0 ? (uint32_t)size : 0;
 }
 
+static bool is_mark(const struct cmsghdr *c)
+{
+	return (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) ||
+	       (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS);
+}
+
+/* The two last bits of a byte (IPv4) or of an int in the host's order (IPv6). */
+static uint8_t read_mark(const struct cmsghdr *c)
+{
+	int tclass = 0;
+
+	if (c->cmsg_level == IPPROTO_IP)
+		return *CMSG_DATA(c) & 3;
+	memcpy(&tclass, CMSG_DATA(c), sizeof(tclass));
+	return tclass & 3;
+}
+
 /* The kernel's notes beside a message. */
 static void read_control(struct flux_rx_batch *batch, uint32_t i, struct flux_binding_stats *stats)
 {
 	struct msghdr *msg = &batch->msgs[i].msg_hdr;
+	struct flux_rx_note *note = &batch->note[i];
 
 	batch->arrival[i] = 0;
-	batch->segment[i] = 0;
+	*note = (struct flux_rx_note){ 0 };
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
 			note_drops(stats, c);
 		else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS)
 			batch->arrival[i] = read_stamp(c);
 		else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
-			batch->segment[i] = read_segment(c);
+			note->segment = read_segment(c);
+		else if (is_mark(c))
+			note->ecn = read_mark(c);
+		else if (flux_pktinfo_read(&batch->local[i], c))
+			note->has_local = true;
+	}
+}
+
+/* The kernel writes to these two of a header only, and to its flags. */
+static void prepare(struct flux_rx_batch *batch, uint32_t ask)
+{
+	for (uint32_t i = 0; i < ask; i++) {
+		struct msghdr *msg = &batch->msgs[i].msg_hdr;
+
+		msg->msg_namelen = sizeof(batch->from[i]);
+		msg->msg_controllen = sizeof(batch->control[i]);
+		if (msg->msg_iov == &batch->iov[i])
+			continue;
+		msg->msg_name = &batch->from[i]; /* it is new, or was another's: see take() */
+		msg->msg_iov = &batch->iov[i];
+		msg->msg_iovlen = 1;
+		msg->msg_control = batch->control[i];
 	}
 }
 
@@ -91,15 +131,7 @@ uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *
 	uint32_t ask = batch->joined ? JOINED_ASK : FLUX_RX_BATCH;
 	int rc;
 
-	for (uint32_t i = 0; i < ask; i++)
-		batch->msgs[i].msg_hdr = (struct msghdr){
-			.msg_name = &batch->from[i],
-			.msg_namelen = sizeof(batch->from[i]),
-			.msg_iov = &batch->iov[i],
-			.msg_iovlen = 1,
-			.msg_control = batch->control[i],
-			.msg_controllen = sizeof(batch->control[i]),
-		};
+	prepare(batch, ask);
 	do {
 		sock->stats.rx_syscalls++;
 		rc = recvmmsg(sock->fd, batch->msgs, ask, MSG_DONTWAIT, NULL);
@@ -113,7 +145,7 @@ uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *
 	batch->joined = false;
 	for (uint32_t i = 0; i < (uint32_t)rc; i++) {
 		read_control(batch, i, &sock->stats);
-		batch->joined = batch->joined || batch->segment[i] > 0;
+		batch->joined = batch->joined || batch->note[i].segment > 0;
 	}
 	return (uint32_t)rc;
 }
@@ -135,7 +167,9 @@ uint32_t flux_rx_batch_take(struct flux_rx_batch *batch, const struct msghdr *ms
 uint32_t flux_rx_batch_split(struct flux_rx_batch *batch, uint32_t i, struct flux_binding_stats *stats)
 {
 	const struct msghdr *msg = &batch->msgs[i].msg_hdr;
-	uint32_t left = batch->msgs[i].msg_len, segment = batch->segment[i] ? batch->segment[i] : left;
+	const struct flux_rx_note note = batch->note[i];
+	const struct flux_local *local = note.has_local ? &batch->local[i] : NULL;
+	uint32_t left = batch->msgs[i].msg_len, segment = note.segment ? note.segment : left;
 	const uint8_t *data = msg->msg_iov->iov_base;
 	uint32_t n = 0;
 
@@ -147,7 +181,7 @@ uint32_t flux_rx_batch_split(struct flux_rx_batch *batch, uint32_t i, struct flu
 	do {
 		uint32_t len = left < segment ? left : segment;
 
-		batch->rx[n] = (struct flux_rx){ .data = data, .len = len, .from = batch->rx[0].from };
+		batch->rx[n] = (struct flux_rx){ data, len, note.ecn, batch->rx[0].from, local };
 		data += len;
 		left -= len;
 		n++;

@@ -7,6 +7,7 @@
 
 #include "core/base/addr.h"
 #include "loop/batch.h"
+#include "sys/pktinfo.h"
 
 /* A run is at most this: what one IPv4 datagram could carry, and what every kernel takes. */
 #define RUN_BYTES    65507u
@@ -19,12 +20,15 @@
 #define MESSAGES 64u
 #define PIECES   (MESSAGES + 2 * RUN_SEGMENTS)
 
+/* What the kernel is told beside a message: how to cut it, and which of our addresses it is from. */
+#define NOTES (CMSG_SPACE(sizeof(uint16_t)) + FLUX_PKTINFO_SPACE)
+
 /* The arguments of one sendmmsg(): each message is a run of `count` datagrams. */
 struct outgoing {
 	struct mmsghdr msgs[MESSAGES];
 	struct iovec iov[PIECES];
 	union flux_sockaddr to[MESSAGES];
-	_Alignas(struct cmsghdr) uint8_t control[MESSAGES][CMSG_SPACE(sizeof(uint16_t))];
+	_Alignas(struct cmsghdr) uint8_t control[MESSAGES][NOTES];
 	uint16_t count[MESSAGES];
 	uint32_t n;
 };
@@ -34,7 +38,13 @@ static uint32_t length(const struct flux_tx *tx)
 	return tx->head_len + tx->body_len;
 }
 
-/* How many of `tx` make one run: one address, equal lengths, only the last one may be shorter; none empty. */
+/* From one place to one other; what only looks different costs a message. */
+static bool same_way(const struct flux_tx *a, const struct flux_tx *b)
+{
+	return a->local == b->local && flux_addr_same(&a->to, &b->to);
+}
+
+/* How many of `tx` make one run: one way, equal lengths, only the last one may be shorter; none empty. */
 static uint32_t run_length(const struct flux_tx *tx, uint32_t n, bool joins)
 {
 	uint32_t segment = length(&tx[0]), most, k = 1;
@@ -43,9 +53,9 @@ static uint32_t run_length(const struct flux_tx *tx, uint32_t n, bool joins)
 		return 1;
 	most = RUN_BYTES / segment < RUN_SEGMENTS ? RUN_BYTES / segment : RUN_SEGMENTS;
 	most = most < n ? most : n;
-	while (k < most && length(&tx[k]) == segment && flux_addr_same(&tx[k].to, &tx[0].to))
+	while (k < most && length(&tx[k]) == segment && same_way(&tx[k], &tx[0]))
 		k++;
-	if (k < most && length(&tx[k]) - 1 < segment && flux_addr_same(&tx[k].to, &tx[0].to))
+	if (k < most && length(&tx[k]) - 1 < segment && same_way(&tx[k], &tx[0]))
 		k++;
 	return k;
 }
@@ -65,16 +75,27 @@ static void put(struct msghdr *msg, const void *data, uint32_t len)
 	msg->msg_iovlen++;
 }
 
-static void set_segment(struct msghdr *msg, void *control, uint16_t segment)
+static size_t put_segment(void *control, uint16_t segment)
 {
 	struct cmsghdr *c = control;
 
-	msg->msg_control = control;
-	msg->msg_controllen = CMSG_SPACE(sizeof(segment));
 	c->cmsg_level = SOL_UDP;
 	c->cmsg_type = UDP_SEGMENT;
 	c->cmsg_len = CMSG_LEN(sizeof(segment));
 	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+	return CMSG_SPACE(sizeof(segment));
+}
+
+/* The notes beside a run of `k`. */
+static void annotate(struct msghdr *msg, uint8_t *control, const struct flux_tx *tx, uint32_t k,
+		     uint8_t family)
+{
+	size_t used = k > 1 ? put_segment(control, (uint16_t)length(tx)) : 0;
+
+	if (tx->local)
+		used += flux_pktinfo_write(control + used, tx->local, family);
+	msg->msg_control = control;
+	msg->msg_controllen = used;
 }
 
 /* Make messages of the first of `n` datagrams: as many as there is room for. */
@@ -90,22 +111,36 @@ static void fill(struct outgoing *out, const struct flux_socket *sock, const str
 		/* It may take all of its pieces, or only one. */
 		if (iov + 2 * k > out->iov + PIECES)
 			return;
-		memset(msg, 0, sizeof(*msg));
-		msg->msg_iov = iov;
-		msg->msg_name = &out->to[out->n];
+		*msg = (struct msghdr){ .msg_name = &out->to[out->n], .msg_iov = iov };
 		msg->msg_namelen = flux_sockaddr_from(&out->to[out->n], &tx[i].to, sock->family);
 		/* Out of this socket's reach: the kernel refuses that one alone. Length 0 would be its peer. */
 		if (msg->msg_namelen == 0)
 			msg->msg_namelen = flux_sockaddr_from(&out->to[out->n], &tx[i].to, tx[i].to.family);
-		if (k > 1)
-			set_segment(msg, out->control[out->n], (uint16_t)length(&tx[i]));
+		if (k > 1 || tx[i].local)
+			annotate(msg, out->control[out->n], &tx[i], k, sock->family);
 		out->count[out->n] = (uint16_t)k;
 		for (; k > 0; k--, i++) {
-			put(msg, tx[i].head, tx[i].head_len);
+			if (tx[i].head_len > 0)
+				put(msg, tx[i].head, tx[i].head_len);
 			put(msg, tx[i].body, tx[i].body_len);
 		}
 		iov += msg->msg_iovlen;
 	}
+}
+
+/* `n` messages from the `m`-th on have left. Returns how many datagrams they were. */
+static uint32_t count_sent(struct flux_socket *sock, const struct outgoing *out, uint32_t m, uint32_t n)
+{
+	uint32_t datagrams = 0, bytes = 0;
+
+	for (uint32_t end = m + n; m < end; m++) {
+		datagrams += out->count[m];
+		bytes += out->msgs[m].msg_len;
+	}
+	sock->doubted = false;
+	sock->tx_datagrams += datagrams;
+	sock->tx_bytes += bytes;
+	return datagrams;
 }
 
 enum step {
@@ -117,10 +152,8 @@ enum step {
 };
 
 /* What to do about an error at message `m`; `again` tells that it was refused once already. */
-static enum step judge(struct flux_socket *sock, const struct outgoing *out, uint32_t m, bool *again)
+static enum step judge(struct flux_socket *sock, const struct outgoing *out, uint32_t m, int error, bool *again)
 {
-	int error = errno;
-
 	if (error == EINTR)
 		return STEP_GO;
 	if (error == EAGAIN) {
@@ -134,6 +167,7 @@ static enum step judge(struct flux_socket *sock, const struct outgoing *out, uin
 	/* A device or a path that cannot cut: from here on each datagram goes by itself. Nothing is lost. */
 	if (out->count[m] > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
 		sock->joins = false;
+		sock->doubted = true;
 		sock->stats.tx_offload_off = 1;
 		return STEP_REFILL;
 	}
@@ -149,6 +183,18 @@ static enum step judge(struct flux_socket *sock, const struct outgoing *out, uin
 	return STEP_SKIP;
 }
 
+/* Datagrams cannot leave, whatever is done: if cutting was suspected of it, that was unjust. */
+static void give_up(struct flux_socket *sock, const struct flux_tx *tx, uint32_t n, int error)
+{
+	if (sock->doubted) {
+		sock->doubted = false;
+		sock->joins = true;
+		sock->stats.tx_offload_off = 0;
+	}
+	if (sock->on_lost)
+		sock->on_lost(sock->ctx, tx, n, error);
+}
+
 enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_tx *tx, uint32_t n,
 				    uint32_t *done)
 {
@@ -158,7 +204,7 @@ enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_
 
 	*done = 0;
 	for (out.n = 0;;) {
-		int rc;
+		int rc, error;
 
 		if (m == out.n) {
 			if (*done == n)
@@ -167,19 +213,17 @@ enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_
 			m = 0;
 		}
 		rc = sendmmsg(sock->fd, out.msgs + m, out.n - m, MSG_DONTWAIT | MSG_NOSIGNAL);
+		error = errno;
 		sock->stats.tx_syscalls++;
 		if (rc > 0) {
-			for (; rc > 0; rc--, m++) {
-				*done += out.count[m];
-				sock->tx_datagrams += out.count[m];
-				sock->tx_bytes += out.msgs[m].msg_len;
-			}
+			*done += count_sent(sock, &out, m, (uint32_t)rc);
+			m += (uint32_t)rc;
 			if (m < out.n)
 				flux_socket_read_errors(sock); /* what stopped it is not told */
 			again = false;
 			continue;
 		}
-		switch (rc == 0 ? STEP_BLOCKED : judge(sock, &out, m, &again)) {
+		switch (rc == 0 ? STEP_BLOCKED : judge(sock, &out, m, error, &again)) {
 		case STEP_GO:
 			break;
 		case STEP_REFILL:
@@ -191,6 +235,7 @@ enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_
 			*done += out.count[m];
 			return FLUX_TX_NO_BUFFERS;
 		case STEP_SKIP:
+			give_up(sock, tx + *done, out.count[m], error);
 			*done += out.count[m++];
 			break;
 		}

@@ -46,13 +46,14 @@ static int read_cfg(struct flux_binding_cfg *cfg, struct flux_endpoint_cfg *endp
 	return 0;
 }
 
-static int open_socket(struct flux_binding *binding, const char *local)
+static int open_socket(struct flux_binding *binding, const char *local, bool accepts)
 {
 	struct flux_loop *loop = binding->member.loop;
 	struct flux_socket_want want = {
 		.rcvbuf = binding->cfg.rcvbuf,
 		.sndbuf = binding->cfg.sndbuf,
 		.no_offload = binding->cfg.no_offload,
+		.tell_local = accepts, /* a server's peers have chosen an address; a client is where it is */
 		.why = loop->detail,
 		.why_cap = sizeof(loop->detail),
 	};
@@ -163,7 +164,7 @@ int flux_binding_open(struct flux_binding **binding, struct flux_loop *loop,
 	if (rc == 0)
 		rc = read_cfg(&b->cfg, &endpoint, loop, cfg);
 	if (rc == 0)
-		rc = open_socket(b, b->cfg.local);
+		rc = open_socket(b, b->cfg.local, endpoint.accept);
 	if (rc == 0)
 		rc = open_endpoint(b, &endpoint);
 	if (rc == 0)

@@ -13,10 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sys/pktinfo.h"
 #include "sys/sockaddr.h"
 
 /* Asked for one at a time: an error queue that fills faster waits for the next turn. */
 #define ERRORS_A_TURN 64
+
+/* The sender's mark that a router may replace instead of dropping (RFC 3168). */
+#define ECT_0 2
 
 /* Older kernels and sandboxes lack some; each only helps. Returns whether it is set. */
 static bool set_optional(int fd, int level, int name, int value)
@@ -76,17 +80,59 @@ static void size_buffers(struct flux_socket *sock, const struct flux_socket_want
 		 stats->rcvbuf / 2, want->rcvbuf, rmem_max());
 }
 
+/* Each family has an option of its own, and a socket of IPv6 needs those of IPv4 for mapped addresses. */
+static bool set_ecn(const struct flux_socket *sock, int mark, int tell)
+{
+	bool ok = set_optional(sock->fd, IPPROTO_IP, IP_TOS, mark);
+
+	ok = set_optional(sock->fd, IPPROTO_IP, IP_RECVTOS, tell) && ok;
+	if (sock->family == 6) {
+		ok = set_optional(sock->fd, IPPROTO_IPV6, IPV6_TCLASS, mark) && ok;
+		ok = set_optional(sock->fd, IPPROTO_IPV6, IPV6_RECVTCLASS, tell) && ok;
+	}
+	return ok;
+}
+
+/* All of it or nothing: half of it would look like a network without congestion. */
+static bool open_ecn(const struct flux_socket *sock)
+{
+	if (set_ecn(sock, ECT_0, 1))
+		return true;
+	(void)set_ecn(sock, 0, 0);
+	return false;
+}
+
+static bool open_errors(const struct flux_socket *sock)
+{
+	bool ok = set_optional(sock->fd, IPPROTO_IP, IP_RECVERR, 1);
+
+	return (sock->family == 4 || set_optional(sock->fd, IPPROTO_IPV6, IPV6_RECVERR, 1)) && ok;
+}
+
+static bool is_any(const struct flux_addr *addr)
+{
+	static const uint8_t zero[sizeof(addr->ip)];
+
+	return memcmp(addr->ip, zero, sizeof(zero)) == 0;
+}
+
 static void set_options(struct flux_socket *sock, const struct flux_socket_want *want)
 {
+	uint32_t *features = &sock->stats.features;
+
 	/* Size 0 cuts nothing by itself: it asks whether the kernel knows how. */
 	sock->joins = !want->no_offload && set_optional(sock->fd, SOL_UDP, UDP_SEGMENT, 0);
 	sock->joined = !want->no_offload && set_optional(sock->fd, SOL_UDP, UDP_GRO, 1);
-	set_optional(sock->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
-	if (!want->no_stamps)
-		set_optional(sock->fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
-	set_optional(sock->fd, IPPROTO_IP, IP_RECVERR, 1);
-	if (sock->family == 6)
-		set_optional(sock->fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+	if (set_optional(sock->fd, SOL_SOCKET, SO_RXQ_OVFL, 1))
+		*features |= FLUX_SOCKET_DROPS;
+	if (!want->no_stamps && set_optional(sock->fd, SOL_SOCKET, SO_TIMESTAMPNS, 1))
+		*features |= FLUX_SOCKET_STAMPS;
+	if (open_errors(sock))
+		*features |= FLUX_SOCKET_ERRORS;
+	if (want->tell_local && is_any(&sock->local) && flux_pktinfo_ask(sock->fd, sock->family))
+		*features |= FLUX_SOCKET_LOCAL;
+	if (want->ecn && open_ecn(sock))
+		*features |= FLUX_SOCKET_ECN;
 }
 
 static int open_family(struct flux_socket *sock, const struct flux_socket_want *want,
@@ -98,6 +144,7 @@ static int open_family(struct flux_socket *sock, const struct flux_socket_want *
 	int rc;
 
 	sock->family = local->family;
+	sock->stats.features = 0;
 	sock->fd = socket(sa.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (sock->fd < 0) {
 		rc = -errno;
@@ -105,12 +152,14 @@ static int open_family(struct flux_socket *sock, const struct flux_socket_want *
 			 strerror(-rc));
 		return rc;
 	}
-	if (local->family == 6)
-		set_optional(sock->fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+	if (local->family == 6 && set_optional(sock->fd, IPPROTO_IPV6, IPV6_V6ONLY, 0))
+		sock->stats.features |= FLUX_SOCKET_IPV4;
+	/* Without SO_REUSEPORT, on purpose: who shares a port takes datagrams of the other's sessions. */
 	if (bind(sock->fd, &sa.any, len) < 0) {
 		rc = -errno;
-		snprintf(want->why, want->why_cap, "bind to %s: %s", flux_addr_format(local, text),
-			 strerror(-rc));
+		snprintf(want->why, want->why_cap, "bind to %s: %s%s", flux_addr_format(local, text),
+			 strerror(-rc),
+			 rc == -EADDRINUSE ? "; choose another port, or stop who has it (\"ss -ulpn\" names him)" : "");
 		flux_socket_close(sock);
 		return rc;
 	}

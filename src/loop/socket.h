@@ -12,9 +12,14 @@ struct flux_socket {
 	uint8_t family;         /* 4, or 6, which speaks to IPv4 by mapped addresses */
 	bool joins;             /* the kernel cuts runs of datagrams (UDP_SEGMENT) */
 	bool joined;            /* it joins what comes (UDP_GRO) */
+	bool doubted;           /* `joins` was switched off just now, and nothing has left since */
 	struct flux_addr local; /* with the real port */
 	struct flux_binding_stats stats;
 	uint64_t tx_datagrams, tx_bytes; /* that the kernel took */
+
+	/* NULL: nobody asks. The kernel refuses `n` datagrams of one run for good, with an errno value. */
+	void (*on_lost)(void *ctx, const struct flux_tx *tx, uint32_t n, int error);
+	void *ctx;
 };
 
 /* What to open. */
@@ -23,6 +28,8 @@ struct flux_socket_want {
 	uint32_t rcvbuf, sndbuf;
 	bool no_offload; /* neither GSO nor GRO */
 	bool no_stamps;  /* when a datagram came is not asked for */
+	bool tell_local; /* ask where each was sent to, if bound to every address */
+	bool ecn;        /* mark what is sent ECT(0), and ask for the marks of what comes */
 	char *why;       /* [out] the words of an error, or of a buffer that is smaller than wanted */
 	size_t why_cap;
 };

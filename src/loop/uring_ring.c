@@ -19,7 +19,7 @@
 
 /* A message: the kernel's header, an address (28 bytes, made even for what follows), its notes, the payload. */
 #define NAME    32
-#define CONTROL 128
+#define CONTROL 192
 #define PAYLOAD 65536
 #define STRIDE  (sizeof(struct io_uring_recvmsg_out) + NAME + CONTROL + PAYLOAD)
 

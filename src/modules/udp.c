@@ -116,6 +116,8 @@ static int open_socket(struct flux_udp *udp, struct flux_loop *loop)
 		.sndbuf = cfg->sndbuf,
 		.no_offload = cfg->no_offload,
 		.no_stamps = true,
+		.tell_local = !cfg->peer,
+		.ecn = cfg->ecn,
 		.why = loop->detail,
 		.why_cap = sizeof(loop->detail),
 	};
@@ -180,6 +182,7 @@ void flux_udp_get_stats(const struct flux_udp *udp, struct flux_udp_stats *stats
 		.sndbuf = sock->sndbuf,
 		.tx_offload = udp->sock.joins,
 		.rx_offload = udp->sock.joined,
+		.features = sock->features,
 		.rx_datagrams = udp->rx_datagrams,
 		.tx_datagrams = udp->sock.tx_datagrams,
 		.rx_bytes = udp->rx_bytes,

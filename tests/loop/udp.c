@@ -412,6 +412,76 @@ static void to_the_configured_peer(void **state)
 	world_idle(w);
 }
 
+/* ---- Addresses and marks ---- */
+
+struct told {
+	struct flux_addr from;
+	struct flux_local local;
+	uint32_t ecn, got;
+};
+
+static void on_told(void *ctx, struct flux_udp *udp, const struct flux_rx *d, uint32_t n)
+{
+	struct told *told = ctx;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct flux_tx tx = { .body = d[i].data, .body_len = d[i].len, .to = d[i].from, .local = d[i].local };
+
+		told->from = d[i].from;
+		told->ecn = d[i].ecn;
+		memset(&told->local, 0, sizeof(told->local));
+		if (d[i].local)
+			told->local = *d[i].local;
+		assert_int_equal(flux_udp_send(udp, &tx, 1), 1);
+		told->got++;
+	}
+}
+
+/* E13: where each datagram came from, where it was sent to, and its mark; answered from there. */
+static void e13_addresses_and_marks(void **state)
+{
+	struct world *w = *state;
+	struct flux_udp_cfg cfg = FLUX_UDP_CFG_INIT;
+	struct told told = { 0 };
+	struct flux_udp *any;
+	struct flux_addr at;
+	struct ear b = { .w = w };
+	char peer[FLUX_ADDR_TEXT];
+
+	inject_clear();
+	cfg.local = ":0";
+	cfg.ecn = 1;
+	cfg.on_datagrams = on_told;
+	cfg.ctx = &told;
+	assert_int_equal(flux_udp_open(&any, w->loop, &cfg), 0);
+	flux_udp_local(any, &at);
+	for (uint32_t last = 1; last <= 2; last++) {
+		struct flux_udp_cfg to = FLUX_UDP_CFG_INIT;
+		struct flux_tx d = { .body = "hello", .body_len = 5 };
+
+		at = (struct flux_addr){ .ip = { 127, 0, 0, (uint8_t)last }, .port = at.port, .family = 4 };
+		to.peer = flux_addr_format(&at, peer); /* connected: hears nobody else */
+		to.ecn = last == 2;
+		to.on_datagrams = on_datagrams;
+		to.ctx = &b;
+		assert_int_equal(flux_udp_open(&b.udp, w->loop, &to), 0);
+		assert_int_equal(stats_of(&b).features & FLUX_SOCKET_LOCAL, 0);
+		assert_int_equal(flux_udp_send(b.udp, &d, 1), 1);
+		world_until(w, b.got == last);
+		assert_int_equal(told.got, last);
+		assert_true(flux_addr_equal(&b.last, &at));
+		flux_udp_local(b.udp, &b.addr);
+		assert_int_equal(told.from.port, b.addr.port);
+		assert_int_equal(told.local.family, 4);
+		assert_memory_equal(told.local.ip, at.ip, sizeof(at.ip));
+		assert_true(told.local.ifindex > 0);
+		assert_int_equal(told.ecn, last == 2 ? 2 : 0);
+		flux_udp_close(b.udp);
+	}
+	flux_udp_close(any);
+	world_idle(w);
+}
+
 int main(void)
 {
 	static const struct world_test tests[] = {
@@ -423,6 +493,7 @@ int main(void)
 		{ "closed_inside", closed_inside },
 		{ "bad_configurations", bad_configurations },
 		{ "to_the_configured_peer", to_the_configured_peer },
+		{ "e13_addresses_and_marks", e13_addresses_and_marks },
 	};
 
 	return world_run("udp", tests, sizeof(tests) / sizeof(tests[0]));

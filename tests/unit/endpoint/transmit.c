@@ -61,7 +61,7 @@ static void peek(struct shown *s)
 		s->head_len[i] = tx[i].head_len;
 		copy_image(s, i, s->bytes[i]);
 		assert_true(flux_addr_equal(&tx[i].to, &p.addr[SERVER]));
-		assert_int_equal(tx[i].reserved, 0);
+		assert_null(tx[i].local); /* nobody told where we are */
 	}
 	pair_check(&p);
 }

@@ -460,6 +460,31 @@ static void s01_einval_later(void **state)
 	s01_refused(EINVAL, 50);
 }
 
+/* Cutting was suspected first, and nothing left either way: it was not that, so runs go on later. */
+static void s13_not_offload(void **state)
+{
+	uint32_t lens[30];
+	struct flux_tx tx[30];
+	uint32_t done;
+
+	(void)state;
+	need_offload();
+	for (uint32_t i = 0; i < 30; i++) {
+		lens[i] = 1000;
+		tx[i] = datagram(i, 1000, &t.b.local);
+	}
+	inject_error(INJECT_SENDMMSG, EINVAL, 0, INJECT_FOREVER);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 30, &done), FLUX_TX_ALL);
+	assert_int_equal(done, 30);
+	assert_int_equal(t.a.stats.tx_errors, 30);
+	assert_true(inject_count(INJECT_SENDMMSG) <= 2 * 30 + 1);
+	assert_true(t.a.joins);
+	assert_int_equal(t.a.stats.tx_offload_off, 0);
+	inject_error(INJECT_SENDMMSG, 0, 0, 0);
+	through(lens, 30);
+	assert_int_equal(t.a.stats.tx_offload_off, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +505,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(runs_of_two_pieces, setup_offload, teardown),
 		cmocka_unit_test_setup_teardown(s01_eio_at_once, setup_offload, teardown),
 		cmocka_unit_test_setup_teardown(s01_einval_later, setup_offload, teardown),
+		cmocka_unit_test_setup_teardown(s13_not_offload, setup_offload, teardown),
 	};
 
 	return cmocka_run_group_tests_name("loop/batch", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening sockets: families, words of failures, buffers that come out smaller, options that fail (S02). */
+/* Opening sockets: families, words of failures, buffers that come out smaller, options that fail (S02, S17), shared ports (S15). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -197,6 +199,158 @@ static void options_may_fail(void **state)
 	flux_socket_close(&sock);
 }
 
+/* Every option that a socket may do without, and what shows that it does. */
+static const struct {
+	int level, name;
+	uint32_t feature; /* 0: its effect is elsewhere */
+	bool six;         /* sockets of IPv6 only */
+} optional[] = {
+	{ SOL_UDP, UDP_SEGMENT, 0, false },
+	{ SOL_UDP, UDP_GRO, 0, false },
+	{ SOL_SOCKET, SO_RCVBUF, 0, false },
+	{ SOL_SOCKET, SO_SNDBUF, 0, false },
+	{ SOL_SOCKET, SO_RXQ_OVFL, FLUX_SOCKET_DROPS, false },
+	{ SOL_SOCKET, SO_TIMESTAMPNS, FLUX_SOCKET_STAMPS, false },
+	{ IPPROTO_IP, IP_RECVERR, FLUX_SOCKET_ERRORS, false },
+	{ IPPROTO_IPV6, IPV6_RECVERR, FLUX_SOCKET_ERRORS, true },
+	{ IPPROTO_IPV6, IPV6_V6ONLY, FLUX_SOCKET_IPV4, true },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, FLUX_SOCKET_LOCAL, true },
+	{ IPPROTO_IP, IP_TOS, FLUX_SOCKET_ECN, false },
+	{ IPPROTO_IP, IP_RECVTOS, FLUX_SOCKET_ECN, false },
+	{ IPPROTO_IPV6, IPV6_TCLASS, FLUX_SOCKET_ECN, true },
+	{ IPPROTO_IPV6, IPV6_RECVTCLASS, FLUX_SOCKET_ECN, true },
+};
+
+static void open_everything(struct flux_socket *sock, const char *local)
+{
+	struct flux_socket_want want = {
+		.rcvbuf = 65536,
+		.sndbuf = 65536,
+		.tell_local = true,
+		.ecn = true,
+		.why = why,
+		.why_cap = sizeof(why),
+	};
+
+	assert_int_equal(flux_resolve(local, 0, &want.local, why, sizeof(why)), 0);
+	assert_int_equal(flux_socket_open(sock, &want), 0);
+}
+
+/* S17: an older kernel lacks one of them: the socket opens, that feature is off and is seen to be. */
+static void s17_without(const char *local, bool is_six)
+{
+	struct flux_socket sock;
+	uint32_t all;
+	bool joins, joined;
+
+	inject_clear();
+	open_everything(&sock, local);
+	all = sock.stats.features;
+	joins = sock.joins;
+	joined = sock.joined;
+	flux_socket_close(&sock);
+	for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++) {
+		bool segment = optional[i].name == UDP_SEGMENT && optional[i].level == SOL_UDP;
+		bool gro = optional[i].name == UDP_GRO && optional[i].level == SOL_UDP;
+
+		if (optional[i].six && !is_six)
+			continue;
+		inject_option(optional[i].level, optional[i].name, ENOPROTOOPT);
+		open_everything(&sock, local);
+		assert_true((all & optional[i].feature) == optional[i].feature);
+		assert_int_equal(sock.stats.features, all & ~optional[i].feature);
+		assert_int_equal(sock.joins, joins && !segment);
+		assert_int_equal(sock.joined, joined && !gro);
+		flux_socket_close(&sock);
+	}
+	inject_clear();
+}
+
+static void s17_options_in_turn(void **state)
+{
+	struct flux_socket sock;
+
+	(void)state;
+	s17_without(":0", true);
+	s17_without("0.0.0.0:0", false);
+	/* Of IPv4 alone it is another option. */
+	inject_option(IPPROTO_IP, IP_PKTINFO, ENOPROTOOPT);
+	open_everything(&sock, "0.0.0.0:0");
+	assert_int_equal(sock.stats.features & FLUX_SOCKET_LOCAL, 0);
+	assert_int_equal(sock.stats.features & FLUX_SOCKET_ECN, FLUX_SOCKET_ECN);
+	flux_socket_close(&sock);
+	inject_clear();
+}
+
+/* The list above is all there is: any call of setsockopt() may fail. */
+static void s17_calls_in_turn(void **state)
+{
+	struct flux_socket sock;
+	uint64_t calls;
+
+	(void)state;
+	inject_clear();
+	open_everything(&sock, ":0");
+	flux_socket_close(&sock);
+	calls = inject_count(INJECT_SETSOCKOPT);
+	assert_true(calls >= sizeof(optional) / sizeof(optional[0]));
+	for (uint32_t i = 0; i < calls; i++) {
+		inject_error(INJECT_SETSOCKOPT, ENOPROTOOPT, i, 1);
+		open_everything(&sock, ":0");
+		flux_socket_close(&sock);
+	}
+	inject_clear();
+}
+
+/* Asked of a socket of one address, it would cost each datagram and tell nothing new. */
+static void s07_not_asked(void **state)
+{
+	struct flux_socket sock;
+
+	(void)state;
+	inject_clear();
+	open_everything(&sock, "127.0.0.1:0");
+	assert_int_equal(sock.stats.features & FLUX_SOCKET_LOCAL, 0);
+	flux_socket_close(&sock);
+	open_everything(&sock, "[::1]:0");
+	assert_int_equal(sock.stats.features & FLUX_SOCKET_LOCAL, 0);
+	flux_socket_close(&sock);
+}
+
+/* S15: who has the port lets others join; we do not, and nobody joins us. */
+static void s15_never_shared(void **state)
+{
+	struct flux_socket ours, sock;
+	union flux_sockaddr sa;
+	struct flux_addr at = { .ip = { 127, 0, 0, 1 }, .family = 4 };
+	socklen_t len = flux_sockaddr_from(&sa, &at, 4);
+	char text[FLUX_ADDR_TEXT];
+	int old = socket(AF_INET, SOCK_DGRAM, 0), late = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+
+	(void)state;
+	inject_clear();
+	assert_true(old >= 0 && late >= 0);
+	assert_int_equal(setsockopt(old, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(late, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
+	assert_int_equal(bind(old, &sa.any, len), 0);
+	assert_int_equal(getsockname(old, &sa.any, &len), 0);
+	flux_sockaddr_to(&at, &sa, len);
+	flux_addr_format(&at, text);
+	assert_int_equal(open_at(&ours, text, 65536), -EADDRINUSE);
+	assert_non_null(strstr(why, text));
+	assert_non_null(strstr(why, "choose another port, or stop who has it"));
+	/* A socket of every address is in its way too. */
+	snprintf(text, sizeof(text), ":%u", at.port);
+	assert_int_equal(open_at(&ours, text, 65536), -EADDRINUSE);
+	close(old);
+	assert_int_equal(open_at(&ours, text, 65536), 0);
+	assert_int_equal(bind(late, &sa.any, len), -1);
+	assert_int_equal(errno, EADDRINUSE);
+	assert_int_equal(open_at(&sock, text, 65536), -EADDRINUSE);
+	close(late);
+	flux_socket_close(&ours);
+}
+
 /* Each ICMP answer is read and counted, and the socket is not "ready" any more. */
 static void error_queue(void **state)
 {
@@ -231,6 +385,10 @@ int main(void)
 		cmocka_unit_test(enough_buffer),
 		cmocka_unit_test(force_is_tried),
 		cmocka_unit_test(options_may_fail),
+		cmocka_unit_test(s17_options_in_turn),
+		cmocka_unit_test(s17_calls_in_turn),
+		cmocka_unit_test(s07_not_asked),
+		cmocka_unit_test(s15_never_shared),
 		cmocka_unit_test(error_queue),
 	};
 
