@@ -29,10 +29,10 @@ configured()
 		"$source/configure" --cache-file="$tmp/cache" --no-create "$@") >"$tmp/out" 2>&1
 }
 
-# expect NAME yes|no: state of all libraries in summary, config.h and .pc files.
+# expect NAME yes|no: state of all libraries in summary, config.h and .pc files; the tools are always built.
 expect()
 {
-	(cd "$tmp/build" && ./config.status -q config.h flux.pc flux-event.pc flux-uring.pc) >>"$tmp/out" 2>&1
+	(cd "$tmp/build" && ./config.status -q config.h flux.pc flux-event.pc flux-uring.pc Makefile) >>"$tmp/out" 2>&1
 	for lib in $libs; do
 		name=${lib%%:*}
 		grep -q "^  $name  *$2 " "$tmp/out" || echo "summary: $name is not $2"
@@ -40,6 +40,13 @@ expect()
 		[ "$(grep -c "^#define HAVE_$upper 1" "$tmp/build/config.h")" = "$([ "$2" = yes ] && echo 1 || echo 0)" ] ||
 			echo "config.h: HAVE_$upper is not $2"
 	done >"$tmp/complaints"
+	programs=$(sed -n '/^bin_PROGRAMS = /,/[^\\]$/p' "$tmp/build/Makefile")
+	for tool in fluxcat fluxdoctor fluxperf fluxrelay fluxring; do
+		case $programs in
+		*tools/$tool'$'*) ;;
+		*) echo "$tool is not built" ;;
+		esac
+	done >>"$tmp/complaints"
 	grep -q '^Requires.private:.*libisal' "$tmp/build/flux.pc" && pc=yes || pc=no
 	[ "$pc" = "$2" ] || echo "flux.pc: libisal is not $2" >>"$tmp/complaints"
 	[ ! -s "$tmp/complaints" ] || cat "$tmp/out" >>"$tmp/complaints"

@@ -2,8 +2,6 @@
 /* What the sending and the receiving side of fluxcat share: the loop, the binding, the one session. */
 #include "cat/cat.h"
 
-#include <errno.h>
-#include <flux/event.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,12 +16,9 @@
 #define ENDING_RTTS 4u
 #define ENDING_MAX  FLUX_S(2)
 
-static void arm(struct event *event, flux_ts delay)
+static void arm(struct flux_timer *timer, flux_ts delay)
 {
-	struct timeval tv = { (time_t)(delay / FLUX_S(1)),
-			      (suseconds_t)(delay % FLUX_S(1) / FLUX_US(1)) };
-
-	event_add(event, &tv);
+	flux_timer_set(timer, flux_loop_now() + delay);
 }
 
 /* The result stands. Leave as soon as the peer has heard it. */
@@ -119,37 +114,34 @@ static void on_event(void *ctx, struct flux_binding *binding, const struct flux_
 		cat->on_event(cat, event);
 }
 
-static void on_signal(evutil_socket_t number, short what, void *ctx)
+static void on_signal(void *ctx, int number)
 {
 	struct cat *cat = ctx;
 
-	(void)what;
 	if (cat->decided)
-		event_base_loopbreak(cat->base); /* asked twice: leave at once */
+		loop_stop(&cat->loop); /* asked twice: leave at once */
 	else
 		cat_fail(cat, CAT_CODE_STOPPED, "stopped by %s",
 			 number == SIGINT ? "an interrupt" : "SIGTERM");
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *ctx)
+static void on_tick(void *ctx, struct flux_timer *timer)
 {
 	struct cat *cat = ctx;
 
-	(void)fd;
-	(void)what;
+	arm(timer, FLUX_MS(PROGRESS_MS));
 	if (cat->report.up_at == 0 || cat->decided)
 		return;
 	cat_report_sample(&cat->report, cat->binding, cat->sid);
 	cat_report_progress(&cat->report, flux_loop_now(), false);
 }
 
-static void on_ending(evutil_socket_t fd, short what, void *ctx)
+static void on_ending(void *ctx, struct flux_timer *timer)
 {
 	struct cat *cat = ctx;
 
-	(void)fd;
-	(void)what;
-	event_base_loopbreak(cat->base);
+	(void)timer;
+	loop_stop(&cat->loop);
 }
 
 /* A message must fit the queue as a whole, with the headers of its datagrams; 0: the default is enough. */
@@ -178,74 +170,48 @@ static int open_binding(struct cat *cat)
 	cfg.endpoint = &endpoint;
 	cfg.on_event = on_event;
 	cfg.ctx = cat;
-	if (flux_binding_open(&cat->binding, cat->loop, &cfg) != 0)
-		return cli_fail("%s", flux_loop_detail(cat->loop));
+	if (flux_binding_open(&cat->binding, cat->loop.flux, &cfg) != 0)
+		return cli_fail("%s", flux_loop_detail(cat->loop.flux));
 	return CLI_OK;
 }
 
-static int open_events(struct cat *cat)
+static int start(void *ctx, struct loop *loop)
 {
-	static const int numbers[] = { SIGINT, SIGTERM };
+	struct cat *cat = ctx;
+	int rc;
 
-	for (size_t i = 0; i < 2; i++) {
-		cat->signals[i] = evsignal_new(cat->base, numbers[i], on_signal, cat);
-		if (!cat->signals[i] || event_add(cat->signals[i], NULL) != 0)
-			return cli_fail("no memory for the signal handlers");
-	}
-	cat->tick = event_new(cat->base, -1, EV_PERSIST, on_tick, cat);
-	cat->ending = evtimer_new(cat->base, on_ending, cat);
-	if (!cat->tick || !cat->ending)
+	if (flux_timer_open(&cat->tick, loop->flux, on_tick, cat) != 0 ||
+	    flux_timer_open(&cat->ending, loop->flux, on_ending, cat) != 0)
 		return cli_fail("no memory for the timers");
 	if (isatty(STDERR_FILENO))
 		arm(cat->tick, FLUX_MS(PROGRESS_MS));
-	return CLI_OK;
+	rc = open_binding(cat);
+	return rc == CLI_OK ? cat->start(cat) : rc;
 }
 
-int cat_open(struct cat *cat)
+/* The counters go with the binding. */
+static void stop(void *ctx)
 {
-	int rc;
+	struct cat *cat = ctx;
 
-	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error of write(), reported like others */
-	cat->report.sender = !cat->options->listen;
-	cat->base = event_base_new();
-	if (!cat->base)
-		return cli_fail("no memory for the event loop");
-	rc = flux_loop_open_event(&cat->loop, cat->base);
-	if (rc != 0)
-		return cli_fail("cannot open the event loop: %s", flux_strerror(rc));
-	rc = open_events(cat);
-	if (rc != CLI_OK)
-		return rc;
-	return open_binding(cat);
-}
-
-static void free_event(struct event *event)
-{
-	if (event)
-		event_free(event);
-}
-
-void cat_close(struct cat *cat)
-{
-	flux_loop_close(cat->loop); /* with the binding and everything on it */
-	for (size_t i = 0; i < 2; i++)
-		free_event(cat->signals[i]);
-	free_event(cat->tick);
-	free_event(cat->ending);
-	if (cat->base)
-		event_base_free(cat->base);
+	cat_report_sample(&cat->report, cat->binding, cat->open ? cat->sid : 0);
 }
 
 int cat_run(struct cat *cat)
 {
-	if (event_base_dispatch(cat->base) < 0)
-		return cli_fail("the event loop failed: %s", strerror(errno));
+	const struct loop_user user = { .start = start, .on_signal = on_signal, .stop = stop, .ctx = cat };
+	int rc;
+
+	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error of write(), reported like others */
+	cat->report.sender = !cat->options->listen;
+	rc = loop_run(&cat->loop, &cat->options->loop, &user);
+	if (rc != CLI_OK)
+		return rc;
 	cat_report_progress(&cat->report, cat->report.ended_at, true);
 	if (cat->why[0])
 		cli_warn("%s", cat->why);
-	cat_report_sample(&cat->report, cat->binding, cat->open ? cat->sid : 0);
 	if (cat->options->json)
-		cat_report_json(&cat->report, cat->status, cat->why);
+		cat_report_json(&cat->report, &cat->loop, cat->options, cat->status, cat->why);
 	return cat->status;
 }
 

@@ -6,8 +6,8 @@
 #include "cat/options.h"
 #include "cat/report.h"
 
-#include <event2/event.h>
 #include <flux/binding.h>
+#include <flux/timer.h>
 #include <stdbool.h>
 
 /* Close codes of fluxcat, seen by the peer with their text. */
@@ -21,30 +21,26 @@ enum {
 
 struct cat {
 	const struct cat_options *options;
-	struct event_base *base;
-	struct flux_loop *loop;
+	struct loop loop;
 	struct flux_binding *binding;
-	struct event *signals[2];
-	struct event *tick;   /* progress */
-	struct event *ending; /* ends the loop when the last datagrams have been answered */
-	flux_sid sid;         /* 0: none yet */
-	bool open;            /* the session is not closed yet */
-	bool decided;         /* `status` stands: the first reason counts, what follows is only tidying */
-	int status;           /* exit code */
-	char why[512];        /* of a failure; "": none */
+	struct flux_timer *tick;   /* progress */
+	struct flux_timer *ending; /* ends the loop when the last datagrams have been answered */
+	flux_sid sid;              /* 0: none yet */
+	bool open;                 /* the session is not closed yet */
+	bool decided;              /* `status` stands: the first reason counts, what follows is only tidying */
+	int status;                /* exit code */
+	char why[512];             /* of a failure; "": none */
 	struct cat_report report;
+	/* The side's own part of the start, on the loop's thread. CLI_OK, or CLI_FAILED after a message. */
+	int (*start)(struct cat *cat);
 	/* An event of the one session, after the common part has dealt with it. */
 	void (*on_event)(struct cat *cat, const struct flux_event *event);
 };
 
 /*
- * Open loop, binding and signals. `on_event` is set and `options` too; everything else is zero.
- * Returns CLI_OK, or CLI_FAILED after the reason was printed. cat_close() undoes it, also in part.
+ * Open loop and binding, run until the end is decided and told to the peer, report. `options`, `start` and
+ * `on_event` are set; everything else is zero. Returns the exit code; nothing is left on the loop then.
  */
-int cat_open(struct cat *cat);
-void cat_close(struct cat *cat);
-
-/* Run until the end is decided and told to the peer, then report. Returns the exit code. */
 int cat_run(struct cat *cat);
 
 /* Everything was delivered; the rest is tidying. */

@@ -27,7 +27,7 @@ static const char help[] =
 	"                          S seconds (default 30); a receiver without this option waits\n"
 	"                          for its sender for ever\n"
 	"      --max-datagram N    UDP payload bytes (default 1200); both ends' smaller one holds\n"
-	"      --window N          datagrams a receiver keeps unread, a power of two (default 1024)\n"
+	"      --window N          datagrams a receiver keeps unread, a power of two (default 1024)\n" LOOP_HELP
 	"      --json              print one JSON object with counters on standard error at the end\n"
 	"      --help              print this and exit\n"
 	"      --version           print the version and exit\n"
@@ -41,6 +41,8 @@ enum {
 	OPT_TIMEOUT,
 	OPT_MAX_DATAGRAM,
 	OPT_WINDOW,
+	OPT_LOOP,
+	OPT_IDLE,
 	OPT_JSON,
 	OPT_HELP,
 	OPT_VERSION,
@@ -55,6 +57,8 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "max-datagram", required_argument, NULL, OPT_MAX_DATAGRAM },
 	{ "window", required_argument, NULL, OPT_WINDOW },
+	{ "loop", required_argument, NULL, OPT_LOOP },
+	{ "idle", required_argument, NULL, OPT_IDLE },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -127,6 +131,10 @@ static int parse_option(struct cat_options *options, struct raw *raw, int option
 		return parse_size(&datagram, &options->max_datagram);
 	case OPT_WINDOW:
 		return parse_window(options);
+	case OPT_LOOP:
+		return loop_parse_kind(&options->loop, optarg);
+	case OPT_IDLE:
+		return loop_parse_idle(&options->loop, optarg);
 	default:
 		options->json = true;
 		return CLI_OK;
@@ -149,7 +157,7 @@ static int settle(struct cat_options *options, const struct raw *raw)
 		options->message_size = options->listen ? DEFAULT_LIMIT : DEFAULT_MESSAGE;
 	if (options->timeout_ns == 0)
 		options->timeout_ns = (uint64_t)(DEFAULT_TIMEOUT * 1e9);
-	return CLI_OK;
+	return loop_settle(&options->loop);
 }
 
 int cat_options_parse(struct cat_options *options, int argc, char **argv, bool *done)

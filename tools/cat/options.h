@@ -4,6 +4,7 @@
 #define FLUX_TOOLS_CAT_OPTIONS_H
 
 #include "common/cli.h"
+#include "common/loop.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@ struct cat_options {
 	uint32_t window;       /* datagrams */
 	uint64_t rate_bps;     /* bytes; 0: no limit */
 	uint64_t timeout_ns;
+	struct loop_options loop;
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <flux/sub.h>
+#include <flux/watch.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,12 +17,12 @@ struct receiver {
 	struct cat cat;
 	struct flux_sub *sub;
 	int fd;
-	const char *name;     /* of the output, in messages */
-	bool regular;         /* always ready: no need to ask */
-	bool complete;        /* the sender's stream was read to its end */
-	uint32_t written;     /* bytes of the message now first in line that are out already */
-	struct event *output; /* once, when the output must be waited for */
-	struct event *nobody; /* no sender came in time */
+	const char *name;          /* of the output, in messages */
+	bool regular;              /* always ready: no need to ask */
+	bool complete;             /* the sender's stream was read to its end */
+	uint32_t written;          /* bytes of the message now first in line that are out already */
+	struct flux_watch *output; /* while the output must be waited for; NULL: closed */
+	struct flux_timer *nobody; /* no sender came in time */
 };
 
 static int open_output(struct receiver *receiver, const char *file)
@@ -77,27 +78,26 @@ static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid,
 	return FLUX_TAKE;
 
 wait:
-	if (event_add(receiver->output, NULL) != 0)
+	if (flux_watch_change(receiver->output, FLUX_LOOP_OUT) != 0)
 		cat_fail(&receiver->cat, CAT_CODE_OUTPUT, "cannot wait for %s", receiver->name);
 	return FLUX_KEEP;
 }
 
-static void on_output(evutil_socket_t fd, short what, void *ctx)
+static void on_output(void *ctx, struct flux_watch *watch, uint32_t events)
 {
 	struct receiver *receiver = ctx;
 
-	(void)fd;
-	(void)what;
+	(void)events;
+	(void)!flux_watch_change(watch, 0); /* on_message() waits anew, if it has to */
 	if (!receiver->cat.decided)
 		flux_sub_resume(receiver->sub, receiver->cat.sid);
 }
 
-static void on_nobody(evutil_socket_t fd, short what, void *ctx)
+static void on_nobody(void *ctx, struct flux_timer *timer)
 {
 	struct cat *cat = ctx;
 
-	(void)fd;
-	(void)what;
+	(void)timer;
 	if (cat->sid == 0)
 		cat_fail(cat, 0, "no sender came within %g s", (double)cat->options->timeout_ns / 1e9);
 }
@@ -120,6 +120,8 @@ static void close_output(struct receiver *receiver)
 {
 	int fd = receiver->fd;
 
+	flux_watch_close(receiver->output);
+	receiver->output = NULL;
 	receiver->fd = -1;
 	if (close(fd) != 0)
 		cat_fail(&receiver->cat, CAT_CODE_OUTPUT, "cannot write %s: %s", receiver->name,
@@ -156,20 +158,17 @@ static bool has_no_port(const char *addr)
 	return strcmp(strrchr(addr, ':'), ":0") == 0;
 }
 
-static int start(struct receiver *receiver)
+static int start(struct cat *cat)
 {
-	struct cat *cat = &receiver->cat;
-	uint64_t timeout = cat->options->timeout_ns;
-	struct timeval tv = { (time_t)(timeout / FLUX_S(1)),
-			      (suseconds_t)(timeout % FLUX_S(1) / FLUX_US(1)) };
+	struct receiver *receiver = (struct receiver *)cat;
+	struct flux_loop *loop = cat->loop.flux;
 	char asked[CLI_ADDR_TEXT];
 
-	receiver->output = event_new(cat->base, receiver->fd, EV_WRITE, on_output, receiver);
-	receiver->nobody = evtimer_new(cat->base, on_nobody, cat);
-	if (!receiver->output || !receiver->nobody)
+	if (flux_watch_open(&receiver->output, loop, receiver->fd, 0, on_output, receiver) != 0 ||
+	    flux_timer_open(&receiver->nobody, loop, on_nobody, cat) != 0)
 		return cli_fail("no memory for the output");
 	if (cat->options->timeout_given)
-		event_add(receiver->nobody, &tv);
+		flux_timer_set(receiver->nobody, flux_loop_now() + cat->options->timeout_ns);
 	if (has_no_port(cli_addr_format(&cat->options->addr, asked)) || isatty(STDERR_FILENO)) {
 		struct flux_addr local;
 		char text[FLUX_ADDR_TEXT];
@@ -182,20 +181,11 @@ static int start(struct receiver *receiver)
 
 int cat_receive(const struct cat_options *options)
 {
-	struct receiver receiver = { .cat = { .options = options, .on_event = on_event }, .fd = -1 };
+	struct receiver receiver = { .cat = { .options = options, .start = start, .on_event = on_event }, .fd = -1 };
 	int rc = open_output(&receiver, options->file);
 
 	if (rc == CLI_OK)
-		rc = cat_open(&receiver.cat);
-	if (rc == CLI_OK)
-		rc = start(&receiver);
-	if (rc == CLI_OK)
 		rc = cat_run(&receiver.cat);
-	if (receiver.output)
-		event_free(receiver.output);
-	if (receiver.nobody)
-		event_free(receiver.nobody);
-	cat_close(&receiver.cat);
 	if (receiver.fd > STDERR_FILENO)
 		close(receiver.fd);
 	return rc;

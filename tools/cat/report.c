@@ -54,7 +54,7 @@ void cat_report_progress(struct cat_report *report, flux_ts now, bool final)
 	report->shown_bytes = report->bytes;
 }
 
-/* A JSON string; what is not plain ASCII becomes an escape. `text` was made printable before. */
+/* A JSON string. `text` is printable. */
 static void print_string(const char *name, const char *text)
 {
 	fprintf(stderr, "\"%s\":\"", name);
@@ -67,12 +67,25 @@ static void print_string(const char *name, const char *text)
 	fputc('"', stderr);
 }
 
+static void print_loop(const struct loop *loop, const struct loop_options *asked)
+{
+	print_string("loop", loop_kind_name(loop->ran));
+	fputc(',', stderr);
+	print_string("loop_asked", loop_kind_name(asked->kind));
+	fputc(',', stderr);
+	print_string("loop_why", loop->why);
+	fputc(',', stderr);
+	print_string("idle", loop_idle_name(asked->idle));
+	fputc(',', stderr);
+}
+
 struct number {
 	const char *name;
 	uint64_t value;
 };
 
-void cat_report_json(const struct cat_report *report, int status, const char *why)
+void cat_report_json(const struct cat_report *report, const struct loop *loop, const struct cat_options *options,
+		     int status, const char *why)
 {
 	const struct flux_session_stats *session = &report->session;
 	const struct flux_endpoint_stats *endpoint = &report->endpoint;
@@ -113,6 +126,7 @@ void cat_report_json(const struct cat_report *report, int status, const char *wh
 		print_string("error", why);
 		fputc(',', stderr);
 	}
+	print_loop(loop, &options->loop);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		fprintf(stderr, "\"%s\":%" PRIu64 ",", numbers[i].name, numbers[i].value);
 	fprintf(stderr, "\"seconds\":%.6f,\"bytes_per_second\":%.0f}\n", span,

@@ -3,6 +3,8 @@
 #ifndef FLUX_TOOLS_CAT_REPORT_H
 #define FLUX_TOOLS_CAT_REPORT_H
 
+#include "cat/options.h"
+
 #include <flux/binding.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +31,8 @@ void cat_report_sample(struct cat_report *report, const struct flux_binding *bin
 /* Write or renew the progress line; `final` ends it, if there is one. */
 void cat_report_progress(struct cat_report *report, flux_ts now, bool final);
 
-/* One object on one line of stderr. `why` is "" or the reason of a failure. */
-void cat_report_json(const struct cat_report *report, int status, const char *why);
+/* One object on one line of stderr, of a loop that has run. `why` is "" or the reason of a failure. */
+void cat_report_json(const struct cat_report *report, const struct loop *loop, const struct cat_options *options,
+		     int status, const char *why);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <flux/pub.h>
+#include <flux/watch.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 enum step {
 	STEP_SENT,
 	STEP_ROOM,  /* the session is full: its callback goes on */
-	STEP_INPUT, /* the input has nothing now: its event goes on */
+	STEP_INPUT, /* the input has nothing now: its watch goes on */
 	STEP_END,   /* the input is at its end */
 	STEP_FAILED,
 };
@@ -25,10 +26,11 @@ struct sender {
 	struct cat cat;
 	struct flux_pub *pub;
 	int fd;
-	const char *name;      /* of the input, in messages */
-	bool regular;          /* always ready: no need to ask */
-	bool ended;            /* the input was read to its end */
-	struct event *input;   /* once, when the input must be waited for */
+	const char *name; /* of the input, in messages */
+	bool regular;     /* always ready: no need to ask */
+	bool ended;       /* the input was read to its end */
+	bool waits;       /* for the input */
+	struct flux_watch *input;
 	unsigned char *buffer; /* of a message longer than a datagram; NULL: not needed so far */
 	uint32_t held;         /* bytes in `buffer` that the session had no room for */
 };
@@ -77,8 +79,8 @@ static enum step fill(struct sender *sender, unsigned char *data, uint32_t size,
 
 static enum step refused(struct sender *sender, int rc)
 {
-	if (rc == FLUX_EAGAIN)
-		return STEP_ROOM;
+	if (rc == FLUX_EAGAIN || rc == FLUX_ECLOSED)
+		return STEP_ROOM; /* or CLOSED is on its way, and knows why */
 	cat_fail(&sender->cat, CAT_CODE_FAULT, "cannot send: %s", flux_strerror(rc));
 	return STEP_FAILED;
 }
@@ -124,6 +126,14 @@ static enum step send_buffered(struct sender *sender, uint32_t *sent)
 	return STEP_SENT;
 }
 
+/* Be called when the input has something, or no more. */
+static void wait_for_input(struct sender *sender, bool waits)
+{
+	sender->waits = waits;
+	if (flux_watch_change(sender->input, waits ? FLUX_LOOP_IN : 0) != 0)
+		cat_fail(&sender->cat, CAT_CODE_FAULT, "cannot wait for %s", sender->name);
+}
+
 /* Send until something must be waited for. */
 static void pump(struct sender *sender)
 {
@@ -144,8 +154,7 @@ static void pump(struct sender *sender)
 		}
 	}
 	if (step == STEP_INPUT) {
-		if (event_add(sender->input, NULL) != 0)
-			cat_fail(cat, CAT_CODE_FAULT, "cannot wait for %s", sender->name);
+		wait_for_input(sender, true);
 	} else if (step == STEP_END) {
 		sender->ended = true;
 		flux_binding_close_session(cat->binding, cat->sid, FLUX_NEVER);
@@ -159,9 +168,10 @@ static void on_writable(void *ctx, struct flux_pub *pub)
 
 	if (sender->cat.decided || (sender->ended && sender->held == 0))
 		return;
-	if (event_pending(sender->input, EV_READ, NULL))
-		return; /* there is room, but nothing to send: the input's event goes on */
-	if (sender->cat.options->message_size > limit) {
+	if (sender->waits)
+		return; /* there is room, but nothing to send: the input's watch goes on */
+	/* 0: not up any more, and CLOSED is on its way */
+	if (limit && sender->cat.options->message_size > limit) {
 		cat_fail(&sender->cat, CAT_CODE_FAULT,
 			 "the receiver takes messages of up to %u bytes: use --message-size %u here, "
 			 "or a larger one there",
@@ -171,12 +181,13 @@ static void on_writable(void *ctx, struct flux_pub *pub)
 	pump(sender);
 }
 
-static void on_input(evutil_socket_t fd, short what, void *ctx)
+static void on_input(void *ctx, struct flux_watch *watch, uint32_t events)
 {
 	struct sender *sender = ctx;
 
-	(void)fd;
-	(void)what;
+	(void)watch;
+	(void)events;
+	wait_for_input(sender, false);
 	if (!sender->cat.decided)
 		pump(sender);
 }
@@ -193,21 +204,20 @@ static void on_event(struct cat *cat, const struct flux_event *event)
 		cat_fail_closed(cat, event);
 }
 
-static int start(struct sender *sender)
+static int start(struct cat *cat)
 {
+	struct sender *sender = (struct sender *)cat;
 	struct flux_pub_cfg cfg = FLUX_PUB_CFG_INIT;
-	struct cat *cat = &sender->cat;
 	char peer[CLI_ADDR_TEXT];
 	int rc;
 
 	cfg.on_writable = on_writable;
 	cfg.ctx = sender;
-	sender->input = event_new(cat->base, sender->fd, EV_READ, on_input, sender);
-	if (!sender->input)
+	if (flux_watch_open(&sender->input, cat->loop.flux, sender->fd, 0, on_input, sender) != 0)
 		return cli_fail("no memory for the input");
 	rc = flux_binding_connect(cat->binding, cli_addr_format(&cat->options->addr, peer), &cat->sid);
 	if (rc != 0)
-		return cli_fail("cannot connect to %s: %s", peer, flux_loop_detail(cat->loop));
+		return cli_fail("cannot connect to %s: %s", peer, flux_loop_detail(cat->loop.flux));
 	cat->open = true;
 	rc = flux_pub_open(&sender->pub, cat->binding, cat->sid, &cfg);
 	if (rc != 0)
@@ -217,18 +227,11 @@ static int start(struct sender *sender)
 
 int cat_send(const struct cat_options *options)
 {
-	struct sender sender = { .cat = { .options = options, .on_event = on_event }, .fd = -1 };
+	struct sender sender = { .cat = { .options = options, .start = start, .on_event = on_event }, .fd = -1 };
 	int rc = open_input(&sender, options->file);
 
 	if (rc == CLI_OK)
-		rc = cat_open(&sender.cat);
-	if (rc == CLI_OK)
-		rc = start(&sender);
-	if (rc == CLI_OK)
 		rc = cat_run(&sender.cat);
-	if (sender.input)
-		event_free(sender.input);
-	cat_close(&sender.cat);
 	if (sender.fd > STDERR_FILENO)
 		close(sender.fd);
 	free(sender.buffer);
