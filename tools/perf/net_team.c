@@ -14,7 +14,9 @@
 #include "perf/net_end.h"
 #include "perf/net_relay.h"
 
-#define LOOK_NS     2000000u
+/* How often it is looked: while something is to come at once, and while all goes its way. */
+#define SOON_NS     1000000u
+#define LOOK_NS     10000000u
 #define PROGRESS_NS 500000000u
 /* Plain UDP is through when nothing has come for so long, and twice the delay. */
 #define QUIET_NS UINT64_C(100000000)
@@ -121,9 +123,9 @@ static void show_progress(struct team *team, uint64_t now, uint64_t start, bool 
 		last ? "\r\033[K" : "");
 }
 
-static void look(struct team *team)
+static void look(struct team *team, uint32_t after_ns)
 {
-	const struct timespec ts = { 0, LOOK_NS };
+	const struct timespec ts = { 0, after_ns };
 
 	nanosleep(&ts, NULL);
 	reap(team, WNOHANG);
@@ -132,7 +134,7 @@ static void look(struct team *team)
 static int await(struct team *team, const struct net_place *place)
 {
 	while (!team->failed && !*team->stopped && !net_place_known(place))
-		look(team);
+		look(team, SOON_NS);
 	return team->failed ? CLI_FAILED : CLI_OK;
 }
 
@@ -150,7 +152,7 @@ static void watch_sender(struct team *team)
 	uint64_t from = 0, now = 0;
 
 	while (!team->failed && team->pids[SENDER]) {
-		look(team);
+		look(team, told ? SOON_NS : LOOK_NS);
 		now = clock_now();
 		from = __atomic_load_n(start, __ATOMIC_ACQUIRE);
 		if (!told && (*team->stopped || (from && now - from >= stage->options->run_ns))) {
@@ -176,7 +178,7 @@ static void watch_arrivals(struct team *team)
 		if (arrived(stage) != had)
 			last = clock_now();
 		had = arrived(stage);
-		look(team);
+		look(team, SOON_NS);
 	}
 }
 
