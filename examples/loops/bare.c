@@ -85,7 +85,7 @@ int bare_end_of_round(struct bare *bare)
 
 int open_in_bare(struct flux_loop **loop, struct bare **out, int epoll_fd)
 {
-	static const struct flux_loop_ops ops = { sizeof(ops), watch_fd, rearm, close_host, 0 };
+	static const struct flux_loop_ops ops = { sizeof(ops), watch_fd, rearm, close_host, 0, NULL };
 	struct bare *bare = calloc(1, sizeof(*bare));
 	int rc = bare ? flux_loop_create(&bare->loop, &ops, bare, NULL) : FLUX_ENOMEM;
 

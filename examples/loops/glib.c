@@ -91,7 +91,7 @@ static void close_host(void *arg)
 
 int open_in_glib(struct flux_loop **loop, struct _GMainContext *context)
 {
-	static const struct flux_loop_ops ops = { sizeof(ops), watch_fd, rearm, close_host, 0 };
+	static const struct flux_loop_ops ops = { sizeof(ops), watch_fd, rearm, close_host, 0, NULL };
 	struct host *host = g_new0(struct host, 1);
 	int rc = flux_loop_create(&host->loop, &ops, host, NULL);
 

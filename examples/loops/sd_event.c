@@ -90,7 +90,7 @@ static void close_host(void *arg)
 
 int open_in_sd_event(struct flux_loop **loop, struct sd_event *event)
 {
-	static const struct flux_loop_ops ops = { sizeof(ops), watch_fd, rearm, close_host, 0 };
+	static const struct flux_loop_ops ops = { sizeof(ops), watch_fd, rearm, close_host, 0, NULL };
 	struct host *host = calloc(1, sizeof(*host));
 	int rc = FLUX_ENOMEM;
 

@@ -80,7 +80,7 @@ static void close_host(void *host)
 
 int open_in_uv(struct flux_loop **loop, struct uv_loop_s *uv)
 {
-	static const struct flux_loop_ops ops = { sizeof(ops), watch_fd, rearm, close_host, 0 };
+	static const struct flux_loop_ops ops = { sizeof(ops), watch_fd, rearm, close_host, 0, NULL };
 	struct host *host = calloc(1, sizeof(*host));
 	int rc = host ? flux_loop_create(&host->loop, &ops, host, NULL) : FLUX_ENOMEM;
 

@@ -58,6 +58,7 @@ struct flux_binding_stats {
 	uint32_t rx_offload;      /**< 1: they come as one (GRO) */
 	uint32_t tx_offload_off;  /**< 1: it was on, and a device or path refused it; nothing was lost */
 	uint32_t features;        /**< FLUX_SOCKET_* that are in force */
+	uint64_t tx_lent;         /**< datagrams that the kernel read in place (zero_copy of flux/uring.h) */
 };
 
 /**

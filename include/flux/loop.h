@@ -27,6 +27,7 @@ extern "C" {
 #endif
 
 struct flux_loop;
+struct msghdr;
 
 #define FLUX_LOOP_IN  1u /**< readable, or an error waits on the socket */
 #define FLUX_LOOP_OUT 2u /**< writable */
@@ -74,6 +75,14 @@ struct flux_loop_ops {
 	 * FLUX_LOOP_ADOPTION: what it watches goes on in a child that took the parent's place.
 	 */
 	uint32_t offers;
+	/**
+	 * NULL; or, for adapters that send without a copy, sendmsg() on a watched UDP socket, without waiting and
+	 * in its place among what is sent there besides. `run` names the message.
+	 * Return 0: it left, and its bytes, but not `msg` itself, are read until flux_loop_on_sent(), which
+	 * comes at the latest before `watch` returns from events 0; 1: it left, and is read no more; or a negative errno value: it did not,
+	 * is read no more, and is sent by sendmmsg() instead.
+	 */
+	int (*send)(void *host, void *slot, const struct msghdr *msg, uint32_t run);
 };
 
 /**
@@ -194,8 +203,6 @@ FLUX_API const char *flux_loop_detail(const struct flux_loop *loop);
  */
 FLUX_API void flux_loop_on_fd(struct flux_loop *loop, void *tag, uint32_t events);
 
-struct msghdr;
-
 /**
  * Messages of a socket that is watched for FLUX_LOOP_MESSAGES, in the order they came. What is gone when
  * this returns is as after flux_loop_on_fd().
@@ -209,6 +216,16 @@ struct msghdr;
  * Thread: owner.
  */
 FLUX_API void flux_loop_on_messages(struct flux_loop *loop, void *tag, const struct msghdr *msgs, uint32_t n);
+
+/**
+ * What ops->send answered 0 to is read no more. Calls nobody back, and is not to be called inside ops->send.
+ *
+ * @param tag  as given to ops->watch.
+ * @param run  as given to ops->send; once.
+ *
+ * Thread: owner.
+ */
+FLUX_API void flux_loop_on_sent(struct flux_loop *loop, void *tag, uint32_t run);
 
 /**
  * The end of a turn: timers that are due, then sending within the budget (64 datagrams a binding).

@@ -74,10 +74,18 @@ enum flux_tx_end {
 };
 
 /*
- * Hand `n` datagrams to the kernel. `done` counts those that left or are lost:
+ * Who may hand over a message whose bytes are read later: long ones in one piece, made of the datagrams
+ * first..first+n-1 of the batch. Says whether it left.
+ */
+struct flux_tx_lender {
+	bool (*lend)(struct flux_tx_lender *lender, const struct msghdr *msg, uint32_t first, uint32_t n);
+};
+
+/*
+ * Hand `n` datagrams to the kernel, some of them by `lender` if there is one. `done` counts those that left or are lost:
  * an error of one is counted and does not hold up the next. Nothing here is fatal.
  */
 enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_tx *tx, uint32_t n,
-				    uint32_t *done);
+				    uint32_t *done, struct flux_tx_lender *lender);
 
 #endif

@@ -23,6 +23,9 @@
 /* What the kernel is told beside a message: how to cut it, and which of our addresses it is from. */
 #define NOTES (CMSG_SPACE(sizeof(uint16_t)) + FLUX_PKTINFO_SPACE)
 
+/* Lent are messages of so many bytes; less is sooner copied than kept account of. */
+#define LEND_FROM 16384u
+
 /* The arguments of one sendmmsg(): each message is a run of `count` datagrams. */
 struct outgoing {
 	struct mmsghdr msgs[MESSAGES];
@@ -31,6 +34,7 @@ struct outgoing {
 	_Alignas(struct cmsghdr) uint8_t control[MESSAGES][NOTES];
 	uint16_t count[MESSAGES];
 	uint32_t n;
+	struct flux_tx_lender *lender;
 };
 
 static uint32_t length(const struct flux_tx *tx)
@@ -195,15 +199,45 @@ static void give_up(struct flux_socket *sock, const struct flux_tx *tx, uint32_t
 		sock->on_lost(sock->ctx, tx, n, error);
 }
 
+static bool to_lend(const struct outgoing *out, uint32_t m)
+{
+	const struct msghdr *msg = &out->msgs[m].msg_hdr;
+
+	return out->lender && msg->msg_iovlen == 1 && msg->msg_iov->iov_len >= LEND_FROM;
+}
+
+/*
+ * One call to the kernel, for messages from `m` on, which begins with datagram `first`. Answers as sendmmsg()
+ * for `asked` of them: one that is lent, or those up to the next such one; what cannot be lent is copied.
+ */
+static int hand_over(struct flux_socket *sock, struct outgoing *out, uint32_t m, uint32_t first, uint32_t *asked)
+{
+	struct mmsghdr *msg = &out->msgs[m];
+	uint32_t n = 1;
+
+	*asked = 1;
+	sock->stats.tx_syscalls++;
+	if (to_lend(out, m) && out->lender->lend(out->lender, &msg->msg_hdr, first, out->count[m])) {
+		msg->msg_len = (uint32_t)msg->msg_hdr.msg_iov->iov_len;
+		return 1;
+	}
+	while (m + n < out->n && !to_lend(out, m + n))
+		n++;
+	*asked = n;
+	return sendmmsg(sock->fd, msg, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_tx *tx, uint32_t n,
-				    uint32_t *done)
+				    uint32_t *done, struct flux_tx_lender *lender)
 {
 	struct outgoing out;
 	bool again = false;
 	uint32_t m = 0;
 
 	*done = 0;
+	out.lender = lender;
 	for (out.n = 0;;) {
+		uint32_t asked;
 		int rc, error;
 
 		if (m == out.n) {
@@ -212,13 +246,12 @@ enum flux_tx_end flux_tx_batch_send(struct flux_socket *sock, const struct flux_
 			fill(&out, sock, tx + *done, n - *done);
 			m = 0;
 		}
-		rc = sendmmsg(sock->fd, out.msgs + m, out.n - m, MSG_DONTWAIT | MSG_NOSIGNAL);
+		rc = hand_over(sock, &out, m, *done, &asked);
 		error = errno;
-		sock->stats.tx_syscalls++;
 		if (rc > 0) {
 			*done += count_sent(sock, &out, m, (uint32_t)rc);
 			m += (uint32_t)rc;
-			if (m < out.n)
+			if ((uint32_t)rc < asked)
 				flux_socket_read_errors(sock); /* what stopped it is not told */
 			again = false;
 			continue;

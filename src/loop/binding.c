@@ -85,7 +85,7 @@ static int open_room(struct flux_binding *binding, const struct flux_endpoint_cf
 	uint32_t largest = cfg->max_datagram > MIN_RX_DATAGRAM ? cfg->max_datagram : MIN_RX_DATAGRAM;
 
 	binding->rx = flux_rx_batch_create(binding->mem, largest, binding->sock.joined);
-	if (!binding->rx || flux_attachments_init(binding, cfg->max_sessions) < 0)
+	if (!binding->rx || flux_lent_init(binding) < 0 || flux_attachments_init(binding, cfg->max_sessions) < 0)
 		return flux_loop_fail(binding->member.loop, FLUX_ENOMEM,
 				      "no memory for %u sessions and datagrams of %u bytes",
 				      cfg->max_sessions, cfg->max_datagram);
@@ -101,6 +101,7 @@ static void free_binding(struct flux_binding *binding)
 	flux_attachments_fini(binding);
 	flux_endpoint_destroy(binding->ep);
 	flux_rx_batch_destroy(binding->rx, mem);
+	flux_lent_fini(binding);
 	flux_mem_give(mem, binding, 1, sizeof(*binding));
 }
 
@@ -137,6 +138,7 @@ static void sweep(struct flux_member *member)
 static const struct flux_member_ops member_ops = {
 	.on_fd = flux_binding_on_fd,
 	.on_messages = flux_binding_on_messages,
+	.on_sent = flux_binding_on_sent,
 	.advance = flux_binding_advance,
 	.flush = flux_binding_flush,
 	.deadline = flux_binding_deadline,

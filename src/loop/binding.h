@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A binding from the inside: an endpoint, its socket, and what modules attached to its sessions.
- * Split by duty: binding.c opens and closes, turn.c moves datagrams and time, deliver.c hands out
+ * Split by duty: binding.c opens and closes, turn.c moves datagrams and time, lent.c keeps what the kernel still reads, deliver.c hands out
  * events and messages, attach.c keeps who wants them.
  */
 #ifndef FLUX_LOOP_BINDING_H
@@ -43,6 +43,7 @@ struct flux_binding {
 	struct flux_endpoint *ep;
 	struct flux_socket sock;
 	struct flux_rx_batch *rx;
+	struct flux_lent *lent; /* NULL: the loop's adapter sends nothing without a copy */
 
 	/* turn.c */
 	flux_ts now;          /* the last time the endpoint was told */
@@ -90,6 +91,19 @@ void flux_binding_on_fd(struct flux_member *member, uint32_t events);
 void flux_binding_advance(struct flux_member *member, flux_ts now);
 void flux_binding_flush(struct flux_member *member);
 flux_ts flux_binding_deadline(const struct flux_member *member);
+
+/* ---- lent.c ---- */
+
+/* Make room, if the loop's adapter wants to be lent images. 0 or FLUX_ENOMEM. */
+int flux_lent_init(struct flux_binding *binding);
+void flux_lent_fini(struct flux_binding *binding);
+/*
+ * Who lends images of a batch with these tokens: each that is lent is taken out of them, and retired later.
+ * NULL: nobody.
+ */
+struct flux_tx_lender *flux_lent_begin(struct flux_binding *binding, uint32_t *tokens);
+/* As struct flux_member_ops says. */
+void flux_binding_on_sent(struct flux_member *member, uint32_t run);
 
 /* ---- deliver.c ---- */
 

@@ -246,6 +246,14 @@ static void turn_members(struct flux_loop *loop)
 		member_at(node)->ops->flush(member_at(node));
 }
 
+void flux_loop_on_sent(struct flux_loop *loop, void *tag, uint32_t run)
+{
+	struct flux_member *member = tag;
+
+	(void)loop;
+	member->ops->on_sent(member, run);
+}
+
 int flux_loop_on_turn(struct flux_loop *loop)
 {
 	flux_ts due;

@@ -21,6 +21,8 @@ struct flux_member_ops {
 	void (*on_fd)(struct flux_member *member, uint32_t events);
 	/* What its socket received. NULL: it is never watched for that. */
 	void (*on_messages)(struct flux_member *member, const struct msghdr *msgs, uint32_t n);
+	/* What was lent to its adapter's send is read no more. NULL: it lends nothing. */
+	void (*on_sent)(struct flux_member *member, uint32_t run);
 	/* First half of a turn: what time does, and what was left to hand out. NULL: has no turns. */
 	void (*advance)(struct flux_member *member, flux_ts now);
 	/* Second half: send what is due, within the budget. */

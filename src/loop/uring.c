@@ -50,6 +50,7 @@ static void free_host(struct flux_uring_host *host)
 		free(watch);
 	}
 	unmap_here(host);
+	free(host->sends);
 	free(host->inbox);
 	free(host);
 }
@@ -69,6 +70,15 @@ static const struct flux_loop_ops uring_ops = {
 	.rearm = rearm,
 	.close = close_host,
 	.offers = FLUX_LOOP_MESSAGES,
+};
+
+static const struct flux_loop_ops lending_ops = {
+	.size = sizeof(lending_ops),
+	.watch = flux_uring_watch,
+	.rearm = rearm,
+	.close = close_host,
+	.offers = FLUX_LOOP_MESSAGES,
+	.send = flux_uring_send,
 };
 
 /* ---- A turn ---- */
@@ -148,6 +158,7 @@ static int poll_ring(struct flux_uring_host *host, flux_ts timeout)
 	if (timeout == 0)
 		host->turn = true; /* one who does not wait may be spinning: see flux_loop_set_awake() */
 	did = flux_uring_reap(host) || host->first || host->count > 0 || did;
+	flux_uring_tell_sent(host);
 	flux_uring_hand_out(host);
 	end_turn(host);
 	host->polling = false;
@@ -240,8 +251,10 @@ static int open_ring(struct flux_loop **loop, const struct flux_uring_cfg *cfg, 
 		if (!host->here || !host->inbox)
 			rc = FLUX_ENOMEM;
 	}
+	if (rc == 0 && cfg->zero_copy)
+		rc = flux_uring_open_sends(host);
 	if (rc == 0)
-		rc = flux_loop_create(&host->loop, &uring_ops, host, NULL);
+		rc = flux_loop_create(&host->loop, cfg->zero_copy ? &lending_ops : &uring_ops, host, NULL);
 	if (rc < 0) {
 		free_host(host);
 		return rc;

@@ -2,7 +2,7 @@
 /*
  * The io_uring adapter from the inside. Split by duty: uring_ring.c sets up a ring with its receive
  * buffers, uring_trial.c finds out whether one works here, uring_watch.c is what is asked of the kernel
- * for each descriptor, uring.c the turn.
+ * for each descriptor, uring_send.c sends without a copy, uring.c is the turn.
  *
  * What a completion says is noted at once (reaped), and handed out later: so completions can be waited
  * for anywhere, and callbacks come from the turn only.
@@ -95,6 +95,17 @@ struct flux_uring_arrival {
 	int len;
 };
 
+/* A message that the kernel reads where it lies: until its second completion, if the first announces one. */
+struct flux_uring_send {
+	struct flux_uring_op op;        /* in flight: it is read */
+	struct flux_uring_watch *watch; /* NULL: nobody waits for its end any more */
+	uint32_t run;
+	int res;                      /* of the first completion */
+	bool told, more, notified;    /* it came; it announced a second one; that came */
+	bool lent;                    /* its end is to be told */
+	struct flux_uring_send *next; /* free ones, or those whose end is to be told */
+};
+
 struct flux_uring_host {
 	struct flux_loop *loop;
 	struct flux_uring uring;
@@ -109,6 +120,10 @@ struct flux_uring_host {
 	struct flux_uring_watch *gone;
 	struct flux_uring_arrival *inbox; /* as long as there are buffers */
 	uint32_t head, count;
+
+	struct flux_uring_send *sends;       /* all of them; NULL: it copies */
+	struct flux_uring_send *free, *sent; /* unused; ended and not yet told */
+	uint32_t send_refusals;              /* in a row */
 };
 
 /* As struct flux_loop_ops says. */
@@ -119,7 +134,20 @@ bool flux_uring_reap(struct flux_uring_host *host);
 void flux_uring_hand_out(struct flux_uring_host *host);
 /* Free the watches that are gone. */
 void flux_uring_free_gone(struct flux_uring_host *host);
+/* Wait until a request has ended. Not for ever: then it is in flight still. */
+void flux_uring_await(struct flux_uring_host *host, const struct flux_uring_op *op);
 /* Whether the calling thread may touch the ring. */
 bool flux_uring_mine(const struct flux_uring_host *host);
+
+/* ---- uring_send.c ---- */
+
+/* Room for messages. 0 or FLUX_ENOMEM. */
+int flux_uring_open_sends(struct flux_uring_host *host);
+/* As struct flux_loop_ops says. */
+int flux_uring_send(void *arg, void *slot, const struct msghdr *msg, uint32_t run);
+/* Tell what is read no more. */
+void flux_uring_tell_sent(struct flux_uring_host *host);
+/* The watch goes: see what it sent read to the end, and tell. */
+void flux_uring_end_sends(struct flux_uring_host *host, const struct flux_uring_watch *watch);
 
 #endif

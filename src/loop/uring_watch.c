@@ -142,32 +142,37 @@ static void arm(struct flux_uring_host *host, struct flux_uring_watch *watch)
 	arm_messages(host, watch);
 }
 
+void flux_uring_await(struct flux_uring_host *host, const struct flux_uring_op *op)
+{
+	struct __kernel_timespec moment = { .tv_nsec = 10000000 };
+	struct io_uring_cqe *cqe;
+
+	for (int i = 0; op->in_flight && i < PATIENCE; i++) {
+		(void)io_uring_submit_and_wait_timeout(&host->uring.ring, &cqe, 1, &moment, NULL);
+		flux_uring_reap(host);
+	}
+}
+
 /*
  * Have a request end, and see it end: until then the kernel holds its file, and a port of a closed socket
  * would stay bound.
  */
 static void stop(struct flux_uring_host *host, struct flux_uring_op *op)
 {
-	struct io_uring *ring = &host->uring.ring;
-	struct __kernel_timespec moment = { .tv_nsec = 10000000 };
 	struct io_uring_sqe *sqe;
-	struct io_uring_cqe *cqe;
 
 	if (!op->in_flight || !flux_uring_mine(host))
 		return;
 	if (!host->uring.enabled && flux_uring_enable(&host->uring) < 0)
 		return;
-	(void)io_uring_submit(ring); /* it may be queued still; a full queue would hold up the next one too */
+	(void)io_uring_submit(&host->uring.ring); /* it may be queued still; a full queue would hold up the next one too */
 	flux_uring_reap(host);
 	sqe = op->in_flight ? flux_uring_sqe(&host->uring) : NULL;
 	if (!sqe)
 		return;
 	io_uring_prep_cancel(sqe, op, 0);
 	io_uring_sqe_set_data(sqe, NULL);
-	for (int i = 0; op->in_flight && i < PATIENCE; i++) {
-		(void)io_uring_submit_and_wait_timeout(ring, &cqe, 1, &moment, NULL);
-		flux_uring_reap(host);
-	}
+	flux_uring_await(host, op);
 }
 
 /* ---- Watching ---- */
@@ -184,6 +189,7 @@ static int check(int fd)
 
 static void forget(struct flux_uring_host *host, struct flux_uring_watch *watch)
 {
+	flux_uring_end_sends(host, watch);
 	watch->tag = NULL;
 	watch->events = 0;
 	stop(host, &watch->poll);

@@ -36,7 +36,7 @@ static uint32_t send_batch(struct flux_udp *udp, const struct flux_tx *tx, uint3
 		udp->waits = true;
 		return 0;
 	}
-	end = flux_tx_batch_send(&udp->sock, tx, n, &done);
+	end = flux_tx_batch_send(&udp->sock, tx, n, &done, NULL);
 	if (end == FLUX_TX_ALL)
 		udp->tx_failures = 0;
 	else

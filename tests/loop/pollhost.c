@@ -25,7 +25,7 @@ static int watch(void *arg, int fd, uint32_t events, void *tag, void **slot)
 	struct pollhost *host = arg;
 	nfds_t i = 0;
 
-	(void)slot;
+	*slot = events ? (void *)(uintptr_t)(uint32_t)fd : NULL;
 	while (i < host->n && host->fds[i].fd != fd)
 		i++;
 	if (i == MAX_FDS)
@@ -58,15 +58,16 @@ static void closed(void *arg)
 	host->loop = NULL;
 }
 
-static const struct flux_loop_ops ops = {
-	.size = sizeof(ops),
-	.watch = watch,
-	.rearm = rearm,
-	.close = closed,
-};
-
-int pollhost_open(struct flux_loop **loop, void **arg, const struct flux_mem *mem)
+static int open_with(struct flux_loop **loop, void **arg, const struct flux_mem *mem,
+		     int (*send)(void *, void *, const struct msghdr *, uint32_t))
 {
+	const struct flux_loop_ops ops = {
+		.size = sizeof(ops),
+		.watch = watch,
+		.rearm = rearm,
+		.close = closed,
+		.send = send,
+	};
 	struct pollhost *host = calloc(1, sizeof(*host));
 	int rc;
 
@@ -80,6 +81,27 @@ int pollhost_open(struct flux_loop **loop, void **arg, const struct flux_mem *me
 	*loop = host->loop;
 	*arg = host;
 	return 0;
+}
+
+int pollhost_open(struct flux_loop **loop, void **host, const struct flux_mem *mem)
+{
+	return open_with(loop, host, mem, NULL);
+}
+
+int pollhost_open_lent(struct flux_loop **loop, void **host,
+		       int (*send)(void *host, void *slot, const struct msghdr *msg, uint32_t run))
+{
+	return open_with(loop, host, NULL, send);
+}
+
+void *pollhost_tag(const void *arg, int fd)
+{
+	const struct pollhost *host = arg;
+
+	for (nfds_t i = 0; i < host->n; i++)
+		if (host->fds[i].fd == fd)
+			return host->tags[i];
+	return NULL;
 }
 
 static void forget_closed(struct pollhost *host)

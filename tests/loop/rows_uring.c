@@ -20,6 +20,7 @@ static int open_older(struct flux_loop **loop, void **host)
 
 	*host = loop;
 	cfg.no_defer = 1;
+	cfg.zero_copy = 1;
 	cfg.buffers = 4; /* and with bursts that find none */
 	return flux_loop_open_uring(loop, &cfg, NULL);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/base/list.h"
 #include "loop/batch.h"
 #include "sys/clock.h"
 #include "tests/lib/inject.h"
@@ -106,7 +107,7 @@ static void s14_batch(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 20; i++)
 		tx[i] = datagram(i, i % 2 ? 1200 : 0, &t.b.local);
-	assert_int_equal(flux_tx_batch_send(&t.a, tx, 20, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 20, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(done, 20);
 	while ((n = receive()) > 0) {
 		for (uint32_t i = 0; i < n; i++, seen++) {
@@ -131,7 +132,7 @@ static void s14_connected(void **state)
 	assert_int_equal(connect(t.b.fd, &sa.any, len), 0);
 	for (uint32_t i = 0; i < 20; i++)
 		tx[i] = datagram(i, i % 3 ? 1200 : 0, &t.b.local);
-	assert_int_equal(flux_tx_batch_send(&t.a, tx, 20, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 20, &done, NULL), FLUX_TX_ALL);
 	while ((n = receive()) > 0)
 		for (uint32_t i = 0; i < n; i++, seen++)
 			assert_int_equal(t.got[i].len, seen % 3 ? 1200 : 0);
@@ -148,7 +149,7 @@ static void s04_truncated(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 4; i++)
 		tx[i] = datagram(i, lens[i], &t.b.local);
-	assert_int_equal(flux_tx_batch_send(&t.a, tx, 4, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 4, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(receive(), 2);
 	assert_int_equal(t.got[0].len, 2048);
 	assert_int_equal(t.got[1].len, 1);
@@ -168,7 +169,7 @@ static void e13_control_data(void **state)
 	for (uint32_t i = 0; i < FLUX_PEEK_MAX; i++)
 		tx[i] = datagram(i, 1200, &t.b.local);
 	for (int round = 0; round < 2; round++) {
-		assert_int_equal(flux_tx_batch_send(&t.a, tx, FLUX_PEEK_MAX, &done), FLUX_TX_ALL);
+		assert_int_equal(flux_tx_batch_send(&t.a, tx, FLUX_PEEK_MAX, &done, NULL), FLUX_TX_ALL);
 		while ((n = receive()) > 0) {
 			for (uint32_t i = 0; i < n; i++)
 				assert_true(t.rx->arrival[i] > 0 && t.rx->arrival[i] <= flux_clock_wall());
@@ -190,7 +191,7 @@ static void two_pieces(void **state)
 	memset(head, 0xee, sizeof(head));
 	tx.head = head;
 	tx.head_len = sizeof(head);
-	assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(receive(), 1);
 	assert_int_equal(t.got[0].len, 26);
 	assert_memory_equal(t.got[0].data, head, 16);
@@ -209,7 +210,7 @@ static void six_and_four(void **state)
 	(void)state;
 	assert_int_equal(flux_socket_open(&any, &want), 0);
 	tx[0] = datagram(0, 5, &t.b.local);
-	assert_int_equal(flux_tx_batch_send(&any, tx, 1, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&any, tx, 1, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(receive(), 1);
 	assert_int_equal(t.got[0].from.family, 4);
 	assert_int_equal(t.got[0].from.port, any.local.port);
@@ -218,7 +219,7 @@ static void six_and_four(void **state)
 	/* What an IPv4 socket cannot reach is an error of that datagram alone. */
 	tx[0] = datagram(0, 5, &dead);
 	tx[1] = datagram(1, 6, &t.b.local);
-	assert_int_equal(flux_tx_batch_send(&t.a, tx, 2, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 2, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(done, 2);
 	assert_int_equal(t.a.stats.tx_errors, 1);
 	assert_int_equal(receive(), 1);
@@ -227,7 +228,7 @@ static void six_and_four(void **state)
 	open_local(&six, 6);
 	tx[0] = datagram(0, 7, &six.local);
 	tx[1] = datagram(1, 8, &six.local);
-	assert_int_equal(flux_tx_batch_send(&six, tx, 2, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&six, tx, 2, &done, NULL), FLUX_TX_ALL);
 	flux_socket_close(&six);
 }
 
@@ -241,10 +242,10 @@ static void partial_and_blocked(void **state)
 		tx[i] = datagram(i, 10, &t.b.local);
 	inject_send_limit(2);
 	inject_error(INJECT_SENDMMSG, EAGAIN, 2, 1);
-	assert_int_equal(flux_tx_batch_send(&t.a, tx, 5, &done), FLUX_TX_BLOCKED);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 5, &done, NULL), FLUX_TX_BLOCKED);
 	assert_int_equal(done, 4);
 	assert_int_equal(t.a.stats.tx_refused, 1);
-	assert_int_equal(flux_tx_batch_send(&t.a, tx + done, 5 - done, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx + done, 5 - done, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(receive(), 5);
 	for (uint32_t i = 0; i < 5; i++)
 		assert_memory_equal(t.got[i].data, t.bytes[i], 10);
@@ -260,7 +261,7 @@ static void s11_no_buffers(void **state)
 	for (uint32_t i = 0; i < 3; i++)
 		tx[i] = datagram(i, 10, &t.b.local);
 	inject_error(INJECT_SENDMMSG, ENOBUFS, 0, 1);
-	assert_int_equal(flux_tx_batch_send(&t.a, tx, 3, &done), FLUX_TX_NO_BUFFERS);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 3, &done, NULL), FLUX_TX_NO_BUFFERS);
 	assert_int_equal(done, 1);
 	assert_int_equal(t.a.stats.tx_no_buffers, 1);
 	assert_int_equal(t.a.stats.tx_errors, 0);
@@ -274,7 +275,7 @@ static void interrupted(void **state)
 	(void)state;
 	inject_error(INJECT_SENDMMSG, EINTR, 0, 100);
 	inject_error(INJECT_RECVMMSG, EINTR, 0, 100);
-	assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(done, 1);
 	assert_int_equal(receive(), 1);
 }
@@ -291,13 +292,13 @@ static void errors_are_not_fatal(void **state)
 		tx[i] = datagram(i, 10, &t.b.local);
 	for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++) {
 		inject_error(INJECT_SENDMMSG, errors[e], 0, 1);
-		assert_int_equal(flux_tx_batch_send(&t.a, tx, 3, &done), FLUX_TX_ALL);
+		assert_int_equal(flux_tx_batch_send(&t.a, tx, 3, &done, NULL), FLUX_TX_ALL);
 		assert_int_equal(done, 3);
 		assert_int_equal(receive(), 3);
 		assert_int_equal(t.a.stats.tx_errors, e);
 
 		inject_error(INJECT_SENDMMSG, errors[e], 0, 2);
-		assert_int_equal(flux_tx_batch_send(&t.a, tx, 3, &done), FLUX_TX_ALL);
+		assert_int_equal(flux_tx_batch_send(&t.a, tx, 3, &done, NULL), FLUX_TX_ALL);
 		assert_int_equal(done, 3);
 		assert_int_equal(receive(), 2);
 		assert_int_equal(t.a.stats.tx_errors, e + 1);
@@ -317,7 +318,7 @@ static void dead_peer_blocks_nobody(void **state)
 	for (uint32_t i = 0; i < FLUX_PEEK_MAX; i++)
 		tx[i] = datagram(i, 10, i % 2 ? &t.b.local : &closed.local);
 	for (int round = 0; round < 10; round++) {
-		assert_int_equal(flux_tx_batch_send(&t.a, tx, FLUX_PEEK_MAX, &done), FLUX_TX_ALL);
+		assert_int_equal(flux_tx_batch_send(&t.a, tx, FLUX_PEEK_MAX, &done, NULL), FLUX_TX_ALL);
 		assert_int_equal(done, FLUX_PEEK_MAX);
 		while ((n = receive()) > 0)
 			seen += n;
@@ -337,8 +338,8 @@ static void pending_error_on_receive(void **state)
 	open_local(&closed, 4);
 	flux_socket_close(&closed);
 	nobody = datagram(1, 10, &closed.local);
-	assert_int_equal(flux_tx_batch_send(&t.b, &nobody, 1, &done), FLUX_TX_ALL);
-	assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.b, &nobody, 1, &done, NULL), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(receive(), 0);
 	assert_int_equal(t.b.stats.icmp_errors, 1);
 	assert_int_equal(receive(), 1);
@@ -360,7 +361,7 @@ static void through(const uint32_t *lens, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		tx[i] = datagram(i, lens[i], &t.b.local);
-	assert_int_equal(flux_tx_batch_send(&t.a, tx, n, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, n, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(done, n);
 	while ((k = receive()) > 0) {
 		for (uint32_t i = 0; i < k; i++, seen++) {
@@ -419,7 +420,7 @@ static void runs_of_two_pieces(void **state)
 		tx[i].head = heads[i];
 		tx[i].head_len = 16;
 	}
-	assert_int_equal(flux_tx_batch_send(&t.a, tx, 10, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 10, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(t.a.stats.tx_syscalls, 1);
 	assert_int_equal(receive(), 10);
 	for (uint32_t i = 0; i < 10; i++) {
@@ -474,7 +475,7 @@ static void s13_not_offload(void **state)
 		tx[i] = datagram(i, 1000, &t.b.local);
 	}
 	inject_error(INJECT_SENDMMSG, EINVAL, 0, INJECT_FOREVER);
-	assert_int_equal(flux_tx_batch_send(&t.a, tx, 30, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.a, tx, 30, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(done, 30);
 	assert_int_equal(t.a.stats.tx_errors, 30);
 	assert_true(inject_count(INJECT_SENDMMSG) <= 2 * 30 + 1);
@@ -483,6 +484,69 @@ static void s13_not_offload(void **state)
 	inject_error(INJECT_SENDMMSG, 0, 0, 0);
 	through(lens, 30);
 	assert_int_equal(t.a.stats.tx_offload_off, 0);
+}
+
+/* ---- Lending ---- */
+
+/* Sends each second message it is given, and notes what it sent. */
+struct lender {
+	struct flux_tx_lender lender;
+	const struct flux_tx *tx; /* of the call */
+	uint32_t asked, lent, datagrams;
+};
+
+static bool lend(struct flux_tx_lender *lender, const struct msghdr *msg, uint32_t first, uint32_t n)
+{
+	struct lender *l = FLUX_CONTAINER(lender, struct lender, lender);
+	size_t len = msg->msg_iov->iov_len;
+
+	assert_int_equal(msg->msg_iovlen, 1);
+	assert_true(len >= 16384);
+	assert_ptr_equal(msg->msg_iov->iov_base, l->tx[first].body);
+	assert_int_equal(n, 10);
+	if (l->asked++ % 2)
+		return false;
+	assert_int_equal(sendmsg(t.a.fd, msg, MSG_DONTWAIT), len);
+	l->lent++;
+	l->datagrams += n;
+	return true;
+}
+
+/* Long messages in one piece are offered to the lender, which may decline; all keep their order. */
+static void lent_and_copied(void **state)
+{
+	struct lender l = { .lender.lend = lend };
+	struct flux_tx tx[FLUX_PEEK_MAX];
+	uint32_t done = 0, seen = 0, all = 0, k;
+
+	(void)state;
+	need_offload();
+	for (uint32_t i = 0; i < 40; i++) {
+		/* Runs of ten that lie back to back are 20,000 bytes; the empty ones are copied. */
+		bool run = i / 10 % 2 == 0;
+
+		tx[i] = datagram(i, run ? 2000 : 0, &t.b.local);
+		if (run)
+			tx[i].body = t.bytes[i / 10 * 10] + i % 10 * 2000;
+	}
+	for (int round = 0; round < 4; round++) {
+		inject_send_limit(round % 2 ? 2 : 0);
+		inject_error(INJECT_SENDMMSG, EAGAIN, 3, 1); /* in the middle of what is copied */
+		for (all = 0; all < 40; all += done) {
+			l.tx = tx + all;
+			(void)flux_tx_batch_send(&t.a, l.tx, 40 - all, &done, &l.lender);
+		}
+		inject_clear();
+		for (seen = 0; (k = receive()) > 0;)
+			for (uint32_t i = 0; i < k; i++, seen++) {
+				assert_int_equal(t.got[i].len, tx[seen].body_len);
+				assert_memory_equal(t.got[i].data, tx[seen].body, t.got[i].len);
+			}
+		assert_int_equal(seen, 40);
+	}
+	assert_int_equal(l.asked, 8);
+	assert_int_equal(l.lent, 4);
+	assert_int_equal(l.datagrams, 40);
 }
 
 int main(void)
@@ -503,6 +567,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(s03_runs, setup_offload, teardown),
 		cmocka_unit_test_setup_teardown(runs_of_all_kinds, setup_offload, teardown),
 		cmocka_unit_test_setup_teardown(runs_of_two_pieces, setup_offload, teardown),
+		cmocka_unit_test_setup_teardown(lent_and_copied, setup_offload, teardown),
 		cmocka_unit_test_setup_teardown(s01_eio_at_once, setup_offload, teardown),
 		cmocka_unit_test_setup_teardown(s01_einval_later, setup_offload, teardown),
 		cmocka_unit_test_setup_teardown(s13_not_offload, setup_offload, teardown),

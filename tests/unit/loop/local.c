@@ -113,14 +113,14 @@ static void told_and_answered(uint8_t family)
 
 		/* This one hears nobody else. */
 		assert_int_equal(connect(t.a.fd, &sa.any, len), 0);
-		assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done), FLUX_TX_ALL);
+		assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done, NULL), FLUX_TX_ALL);
 		assert_int_equal(receive(), 1);
 		assert_true(is_local(t.got[0].local, &to));
 		assert_true(t.got[0].local->ifindex > 0);
 		assert_int_equal(t.got[0].ecn, 0);
 		tx = datagram(1, 11, &t.got[0].from);
 		tx.local = t.got[0].local;
-		assert_int_equal(flux_tx_batch_send(&t.b, &tx, 1, &done), FLUX_TX_ALL);
+		assert_int_equal(flux_tx_batch_send(&t.b, &tx, 1, &done, NULL), FLUX_TX_ALL);
 		assert_int_equal(recv(t.a.fd, buf, sizeof(buf), MSG_DONTWAIT), 11);
 	}
 	assert_int_equal(t.b.stats.tx_errors, 0);
@@ -158,7 +158,7 @@ static void s07_not_ours(void **state)
 		if (i < 6)
 			tx[i].local = &foreign;
 	}
-	assert_int_equal(flux_tx_batch_send(&t.b, tx, 12, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.b, tx, 12, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(done, 12);
 	assert_int_equal(t.b.stats.tx_errors, 6);
 	assert_int_equal(t.b.tx_datagrams, 6);
@@ -184,7 +184,7 @@ static void s07_runs_end(void **state)
 		tx[i] = datagram(i, 1000, &t.a.local);
 		tx[i].local = i / 10 == 1 ? &two : &one;
 	}
-	assert_int_equal(flux_tx_batch_send(&t.b, tx, 30, &done), FLUX_TX_ALL);
+	assert_int_equal(flux_tx_batch_send(&t.b, tx, 30, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(t.b.stats.tx_syscalls, 1);
 	while ((n = flux_rx_batch_receive(rx, &t.a, true)) > 0)
 		for (uint32_t i = 0; i < n; i++) {
@@ -216,7 +216,7 @@ static void s06_marks(void **state)
 	for (int i = 0; i < 2; i++) {
 		for (uint32_t k = 0; k < 10; k++)
 			tx[k] = datagram(k, k < 9 ? 500 : 0, &to[i]);
-		assert_int_equal(flux_tx_batch_send(&any, tx, 10, &done), FLUX_TX_ALL);
+		assert_int_equal(flux_tx_batch_send(&any, tx, 10, &done, NULL), FLUX_TX_ALL);
 		for (uint32_t seen = 0, n; seen < 10; seen += n) {
 			n = receive();
 			assert_true(n > 0);
@@ -250,7 +250,7 @@ static void s06_refused(void **state)
 		inject_clear();
 		assert_int_equal(sock.stats.features & FLUX_SOCKET_ECN, 0);
 		tx.to.port = t.b.local.port;
-		assert_int_equal(flux_tx_batch_send(&sock, &tx, 1, &done), FLUX_TX_ALL);
+		assert_int_equal(flux_tx_batch_send(&sock, &tx, 1, &done, NULL), FLUX_TX_ALL);
 		assert_int_equal(receive(), 1);
 		assert_int_equal(t.got[0].ecn, 0);
 		flux_socket_close(&sock);
