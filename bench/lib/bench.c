@@ -18,7 +18,8 @@ static void usage(const char *program)
 {
 	fprintf(stderr,
 		"Usage: %s [-l] [--size BYTES] [--seconds S] [--nopin] [--offload | --no-offload] "
-		"[--loop KIND] [--idle HOW] [--sessions N] [--rate N] [--unbounded] [HOST:PORT]\n",
+		"[--loop KIND] [--idle HOW] [--sessions N] [--rate N] [--unbounded] "
+		"[--singly] [--max-datagram N] [HOST:PORT]\n",
 		program);
 	exit(2);
 }
@@ -34,6 +35,8 @@ static const struct option longs[] = {
 	{ "sessions", required_argument, NULL, 'S' },
 	{ "rate", required_argument, NULL, 'r' },
 	{ "unbounded", no_argument, NULL, 'u' },
+	{ "singly", no_argument, NULL, '1' },
+	{ "max-datagram", required_argument, NULL, 'd' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -55,6 +58,12 @@ static void parse_option(struct bench_options *options, int option, const char *
 		break;
 	case 'l':
 		options->listen = true;
+		break;
+	case '1':
+		options->singly = true;
+		break;
+	case 'd':
+		options->max_datagram = (uint32_t)strtoul(optarg, NULL, 10);
 		break;
 	case 'L':
 		options->loop = optarg;

@@ -20,9 +20,11 @@ struct bench_options {
 	const char *addr; /* HOST:PORT, or NULL */
 	/* For lib/host.h: --loop event|uring|thread|auto, --idle spin|adaptive|epoll; NULL: not given. */
 	const char *loop, *idle;
-	uint32_t sessions; /* --sessions N */
-	uint32_t rate;     /* --rate N, messages a second */
-	bool unbounded;    /* --unbounded: receive until there is nothing, whoever else waits */
+	uint32_t sessions;     /* --sessions N */
+	uint32_t rate;         /* --rate N, messages a second */
+	bool singly;           /* --singly: each message by calls of its own, not several small ones at a time */
+	uint32_t max_datagram; /* --max-datagram N; 0: the default */
+	bool unbounded;        /* --unbounded: receive until there is nothing, whoever else waits */
 };
 
 /* Parse; prints usage and exits with 2 on error. The defaults are what `options` holds before. */

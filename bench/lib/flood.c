@@ -36,20 +36,32 @@ static void sample(struct flood_outcome *outcome, struct flux_binding *binding, 
 
 /* Receiving */
 
-static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid,
-				 const struct flux_msg *msg)
+static void take(struct flood_receiver *receiver, const struct flux_msg *msg)
 {
-	struct flood_receiver *receiver = ctx;
-
-	(void)sub;
-	(void)sid;
 	receiver->outcome.sum += bench_sum(msg->data, msg->len);
 	if (receiver->outcome.messages++ % CLOCK_EVERY == 0) {
 		receiver->last_ns = bench_now_ns();
 		if (receiver->first_ns == 0)
 			receiver->first_ns = receiver->last_ns;
 	}
+}
+
+static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid,
+				 const struct flux_msg *msg)
+{
+	(void)sub;
+	(void)sid;
+	take(ctx, msg);
 	return FLUX_TAKE;
+}
+
+static uint32_t on_batch(void *ctx, struct flux_sub *sub, flux_sid sid, const struct flux_msg *msgs, uint32_t n)
+{
+	(void)sub;
+	(void)sid;
+	for (uint32_t i = 0; i < n; i++)
+		take(ctx, &msgs[i]);
+	return n;
 }
 
 static void on_receiver_event(void *ctx, struct flux_binding *binding, const struct flux_event *event)
@@ -76,14 +88,21 @@ void flood_receiver_open(struct flood_receiver *receiver, struct flux_loop *loop
 {
 	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
 	struct flux_sub_cfg sub_cfg = FLUX_SUB_CFG_INIT;
+	struct flux_endpoint_cfg endpoint = FLUX_ENDPOINT_CFG_INIT;
 	struct flux_binding *binding;
 	struct flux_sub *sub;
 
+	endpoint.accept = 1;
+	endpoint.max_datagram = options->max_datagram;
+	cfg.endpoint = &endpoint;
 	cfg.local = "127.0.0.1:0";
 	cfg.on_event = on_receiver_event;
 	cfg.ctx = receiver;
 	cfg.no_offload = !options->offload;
-	sub_cfg.on_message = on_message;
+	if (options->singly)
+		sub_cfg.on_message = on_message;
+	else
+		sub_cfg.on_batch = on_batch;
 	sub_cfg.ctx = receiver;
 	if (flux_timer_open(&receiver->linger, loop, on_lingered, receiver) != 0 ||
 	    flux_binding_open(&binding, loop, &cfg) != 0 || flux_sub_open(&sub, binding, 0, &sub_cfg) != 0)
@@ -104,18 +123,48 @@ struct sender {
 	bool closing;
 };
 
+/* One message. Returns how many were sent. */
+static uint32_t send_one(struct sender *sender, struct flux_pub *pub)
+{
+	struct flux_claim claim;
+
+	if (flux_pub_claim(pub, sender->options->size, &claim) != 0)
+		return 0;
+	bench_fill(claim.data, claim.len, sender->outcome->messages);
+	if (flux_pub_publish(pub, claim.len) != 0)
+		die("sender", "a claim was not published");
+	return 1;
+}
+
+/* As many as lie in one datagram. */
+static uint32_t send_some(struct sender *sender, struct flux_pub *pub)
+{
+	struct flux_claims claims;
+
+	if (flux_pub_claim_some(pub, sender->options->size, CLOCK_EVERY, &claims) != 0)
+		return 0;
+	for (uint32_t i = 0; i < claims.n; i++)
+		bench_fill((char *)claims.data + (size_t)i * claims.stride, claims.len,
+			   sender->outcome->messages + i);
+	if (flux_pub_publish_some(pub, claims.n) != 0)
+		die("sender", "claims were not published");
+	return claims.n;
+}
+
 static void on_writable(void *ctx, struct flux_pub *pub)
 {
 	struct sender *sender = ctx;
-	struct flux_claim claim;
+	uint32_t since = 0, sent = 1;
 
 	if (sender->end_ns == 0)
 		sender->end_ns = bench_now_ns() + sender->span_ns;
-	while (!sender->closing && flux_pub_claim(pub, sender->options->size, &claim) == 0) {
-		bench_fill(claim.data, claim.len, sender->outcome->messages);
-		if (flux_pub_publish(pub, claim.len) != 0)
-			die("sender", "a claim was not published");
-		if (++sender->outcome->messages % CLOCK_EVERY == 0 && bench_now_ns() >= sender->end_ns) {
+	for (; !sender->closing && sent > 0; since += sent) {
+		sent = sender->options->singly ? send_one(sender, pub) : send_some(sender, pub);
+		sender->outcome->messages += sent;
+		if (since < CLOCK_EVERY)
+			continue;
+		since = 0;
+		if (bench_now_ns() >= sender->end_ns) {
 			flux_binding_close_session(sender->binding, sender->sid, FLUX_NEVER);
 			sender->closing = true;
 		}
@@ -140,8 +189,11 @@ static int start(void *ctx, struct loop *loop)
 	struct flux_pub_cfg pub_cfg = FLUX_PUB_CFG_INIT;
 	struct sender *sender = ctx;
 	char text[FLUX_ADDR_TEXT];
+	struct flux_endpoint_cfg endpoint = FLUX_ENDPOINT_CFG_INIT;
 	struct flux_pub *pub;
 
+	endpoint.max_datagram = sender->options->max_datagram;
+	cfg.endpoint = &endpoint;
 	sender->loop = loop;
 	sender->cpu_ns = bench_cpu_ns();
 	cfg.on_event = on_sender_event;

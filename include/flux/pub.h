@@ -50,6 +50,13 @@ FLUX_API FLUX_MUST_CHECK int flux_pub_claim(struct flux_pub *pub, uint32_t len, 
 /** flux_session_publish() through the publication. */
 FLUX_API FLUX_MUST_CHECK int flux_pub_publish(struct flux_pub *pub, uint32_t len);
 
+/** flux_session_claim_some() through the publication: small messages of one length, to be written in place. */
+FLUX_API FLUX_MUST_CHECK int flux_pub_claim_some(struct flux_pub *pub, uint32_t len, uint32_t most,
+						 struct flux_claims *claims);
+
+/** flux_session_publish_some() through the publication. */
+FLUX_API FLUX_MUST_CHECK int flux_pub_publish_some(struct flux_pub *pub, uint32_t n);
+
 /** flux_session_abort_claim() through the publication. */
 FLUX_API void flux_pub_abort(struct flux_pub *pub);
 

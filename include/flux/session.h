@@ -18,6 +18,14 @@ struct flux_claim {
 	uint32_t len; /**< bytes */
 };
 
+/** Messages of one length to be written in place: message i, 0 to n - 1, at data + i * stride. */
+struct flux_claims {
+	void *data;      /**< lent until published or aborted; no alignment is promised */
+	uint32_t len;    /**< bytes of each; what lies between two is the library's */
+	uint32_t n;      /**< messages, at least 1 */
+	uint32_t stride; /**< bytes from one to the next */
+};
+
 /** A whole message, read in place. */
 struct flux_msg {
 	const void *data; /**< lent until released, or until flux_endpoint_settle(); not NULL */
@@ -118,6 +126,36 @@ FLUX_API FLUX_MUST_CHECK int flux_session_claim(struct flux_endpoint *ep, flux_s
  * Thread: owner.
  */
 FLUX_API FLUX_MUST_CHECK int flux_session_publish(struct flux_endpoint *ep, flux_sid sid, uint32_t len);
+
+/**
+ * Reserve room for several messages of one length at a time, as many as there is room for in one datagram:
+ * for streams of small records, where the calls cost more than the messages. Else as flux_session_claim();
+ * finish it with flux_session_publish_some() or flux_session_abort_claim().
+ *
+ * @param len     bytes of each, 0 to flux_session_max_claim().
+ * @param most    messages wanted, at least 1; fewer is usual, and no sign of a full queue.
+ * @param claims  [out] set only on success.
+ *
+ * @return 0; FLUX_EINVAL: most is 0; or as flux_session_send().
+ *
+ * Thread: owner.
+ * Cost:   as flux_session_claim(), for all of them.
+ */
+FLUX_API FLUX_MUST_CHECK int flux_session_claim_some(struct flux_endpoint *ep, flux_sid sid, uint32_t len,
+						     uint32_t most, struct flux_claims *claims);
+
+/**
+ * Publish the first `n` of the claimed messages, each of the claimed length.
+ *
+ * @param n  0 to claims.n; the others were not claimed, then.
+ *
+ * @return 0; FLUX_EINVAL: no claim, or more than were claimed; FLUX_ECLOSED: closed since the claim, which is
+ *         void.
+ *
+ * Thread: owner.
+ * Cost:   no copy; one header for each.
+ */
+FLUX_API FLUX_MUST_CHECK int flux_session_publish_some(struct flux_endpoint *ep, flux_sid sid, uint32_t n);
 
 /**
  * Give the claim up; nothing is sent for it.

@@ -22,13 +22,23 @@ struct flux_sub_cfg {
 	uint32_t size;     /**< set by the initialiser */
 	uint32_t reserved; /**< 0 */
 	/**
-	 * One whole message, in order, without a copy; lent until the callback returns. Required. Any call
+	 * One whole message, in order, without a copy; lent until the callback returns. Required without on_batch. Any call
 	 * is allowed inside; it is never entered again before it has returned.
 	 */
 	enum flux_take (*on_message)(void *ctx, struct flux_sub *sub, flux_sid sid,
 				     const struct flux_msg *msg);
 	void *ctx;
+	/**
+	 * Instead of on_message: up to FLUX_SUB_BATCH messages at a time, which is cheaper where they are
+	 * small. Returns how many were taken; fewer than `n` is FLUX_KEEP of the next one. What was paused or
+	 * closed inside stays so, and those that were taken count as delivered.
+	 */
+	uint32_t (*on_batch)(void *ctx, struct flux_sub *sub, flux_sid sid, const struct flux_msg *msgs,
+			     uint32_t n);
 };
+
+/** Most messages of one call of on_batch. */
+#define FLUX_SUB_BATCH 32
 
 #define FLUX_SUB_CFG_INIT                           \
 	{                                           \
@@ -43,7 +53,7 @@ struct flux_sub_cfg {
  * @param sid  one session, or 0: every session that has no subscription of its own.
  * @param cfg  copied.
  *
- * @return 0; FLUX_EINVAL: no on_message; FLUX_ECLOSED: no such session; FLUX_EBUSY: it has one already;
+ * @return 0; FLUX_EINVAL: neither on_message nor on_batch, or both; FLUX_ECLOSED: no such session; FLUX_EBUSY: it has one already;
  *         FLUX_ENOMEM.
  *
  * Thread: owner of the loop, as all calls of this header.

@@ -65,7 +65,7 @@ static struct flux_attachment *find_reader(const struct flux_binding *binding, f
 {
 	struct flux_attachment *att = flux_attachment_first(binding, sid);
 
-	while (att && (att->sid != sid || !att->on_message))
+	while (att && (att->sid != sid || !flux_attachment_reads(att)))
 		att = att->next;
 	return att;
 }
@@ -143,7 +143,7 @@ void flux_attachment_destroy(struct flux_attachment *att)
 	att->gone = true;
 	att->next_gone = binding->gone;
 	binding->gone = att;
-	if (att->on_message)
+	if (flux_attachment_reads(att))
 		binding->stop = true;
 	if (!binding->member.loop->busy)
 		flux_attachments_sweep(binding);

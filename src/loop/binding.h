@@ -28,13 +28,19 @@ struct flux_attachment {
 	struct flux_attachment *next; /* in its bucket; stays valid after it is gone */
 	struct flux_attachment *next_gone;
 	size_t bytes; /* of the whole handle, for the allocator */
-	/* NULL: does not read. */
+	/* Each message, or several at a time: how many it took. Both NULL: does not read. */
 	enum flux_take (*on_message)(struct flux_attachment *att, flux_sid sid, const struct flux_msg *msg);
+	uint32_t (*on_batch)(struct flux_attachment *att, flux_sid sid, const struct flux_msg *msgs, uint32_t n);
 	/* NULL: does not want events. Called after the binding's own. */
 	void (*on_event)(struct flux_attachment *att, const struct flux_event *event);
 	/* NULL: nothing to do. The binding ends, and the handle with it. */
 	void (*on_end)(struct flux_attachment *att);
 };
+
+static inline bool flux_attachment_reads(const struct flux_attachment *att)
+{
+	return att->on_message || att->on_batch;
+}
 
 struct flux_binding {
 	struct flux_member member;

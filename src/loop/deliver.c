@@ -7,8 +7,8 @@
 #include "loop/binding.h"
 #include "sys/clock.h"
 
-/* Messages between two looks at events and clock. */
-#define READ_BATCH 16
+/* Messages between two looks at events and clock, for who takes each by itself; else FLUX_SUB_BATCH. */
+#define READ_SINGLY 16
 
 /* A turn may take this long to hand out; then the host's other events have their turn. */
 #define DELIVER_TIME FLUX_US(32)
@@ -28,27 +28,43 @@ static void hand_event(struct flux_binding *binding, const struct flux_event *ev
 			att->on_event(att, event);
 }
 
+/* Hand out messages one by one, until one is kept, or who reads has changed. Returns how many were taken. */
+static uint32_t hand_singly(struct flux_binding *binding, struct flux_attachment *reader, flux_sid sid,
+			    const struct flux_msg *msgs, uint32_t n, enum flux_take *answer)
+{
+	uint32_t taken = 0;
+
+	while (taken < n && !binding->stop) {
+		*answer = reader->on_message(reader, sid, &msgs[taken]);
+		if (*answer == FLUX_KEEP)
+			break;
+		taken++;
+	}
+	return taken;
+}
+
 /* Read from a session until its messages, the batch or its reader's patience end. */
 static void hand_messages(struct flux_binding *binding, flux_sid sid)
 {
 	struct flux_attachment *reader = flux_attachment_reader(binding, sid);
-	struct flux_msg msgs[READ_BATCH];
+	struct flux_msg msgs[FLUX_SUB_BATCH];
 	enum flux_take answer = FLUX_TAKE;
-	uint32_t taken = 0;
-	uint32_t n;
+	uint32_t taken, n;
 
 	if (!reader) {
 		flux_binding_pause(binding, sid); /* instead of being offered it for ever */
 		return;
 	}
-	n = flux_session_read(binding->ep, sid, msgs, READ_BATCH);
+	n = flux_session_read(binding->ep, sid, msgs, reader->on_batch ? FLUX_SUB_BATCH : READ_SINGLY);
 	binding->reading = sid;
 	binding->stop = false;
-	while (taken < n && !binding->stop) {
-		answer = reader->on_message(reader, sid, &msgs[taken]);
-		if (answer == FLUX_KEEP)
-			break;
-		taken++;
+	if (!reader->on_batch) {
+		taken = hand_singly(binding, reader, sid, msgs, n, &answer);
+	} else if (n > 0) {
+		taken = reader->on_batch(reader, sid, msgs, n);
+		answer = taken < n ? FLUX_KEEP : FLUX_TAKE;
+	} else {
+		taken = 0;
 	}
 	binding->reading = 0;
 	flux_session_release(binding->ep, sid, taken);

@@ -116,6 +116,30 @@ int flux_pub_publish(struct flux_pub *pub, uint32_t len)
 	return wrote(pub, flux_session_publish(binding->ep, pub->att.sid, len));
 }
 
+int flux_pub_claim_some(struct flux_pub *pub, uint32_t len, uint32_t most, struct flux_claims *claims)
+{
+	struct flux_binding *binding = pub->att.binding;
+	int rc;
+
+	if (!FLUX_OWNED(binding->member.loop))
+		return flux_loop_stranger(binding->member.loop);
+	if (!is_open(pub))
+		return refuse_closed(pub);
+	rc = flux_session_claim_some(binding->ep, pub->att.sid, len, most, claims);
+	return rc < 0 ? fail(pub, rc) : 0;
+}
+
+int flux_pub_publish_some(struct flux_pub *pub, uint32_t n)
+{
+	struct flux_binding *binding = pub->att.binding;
+
+	if (!FLUX_OWNED(binding->member.loop))
+		return flux_loop_stranger(binding->member.loop);
+	if (!is_open(pub))
+		return refuse_closed(pub);
+	return wrote(pub, flux_session_publish_some(binding->ep, pub->att.sid, n));
+}
+
 void flux_pub_abort(struct flux_pub *pub)
 {
 	struct flux_binding *binding = pub->att.binding;

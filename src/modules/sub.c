@@ -17,6 +17,13 @@ static enum flux_take on_message(struct flux_attachment *att, flux_sid sid, cons
 	return sub->cfg.on_message(sub->cfg.ctx, sub, sid, msg);
 }
 
+static uint32_t on_batch(struct flux_attachment *att, flux_sid sid, const struct flux_msg *msgs, uint32_t n)
+{
+	struct flux_sub *sub = (struct flux_sub *)att;
+
+	return sub->cfg.on_batch(sub->cfg.ctx, sub, sid, msgs, n);
+}
+
 int flux_sub_open(struct flux_sub **sub, struct flux_binding *binding, flux_sid sid,
 		  const struct flux_sub_cfg *cfg)
 {
@@ -30,14 +37,18 @@ int flux_sub_open(struct flux_sub **sub, struct flux_binding *binding, flux_sid 
 	rc = flux_cfg_copy(&known, sizeof(known), cfg);
 	if (rc < 0)
 		return flux_cfg_fail(binding->member.loop, rc);
-	if (!known.on_message)
-		return flux_loop_fail(binding->member.loop, FLUX_EINVAL, "on_message is not set");
+	if (!known.on_message == !known.on_batch)
+		return flux_loop_fail(binding->member.loop, FLUX_EINVAL, "%s of on_message and on_batch is set",
+				      known.on_message ? "not one, but each" : "none");
 	rc = flux_attachment_create(&att, binding, sid, sizeof(*s), true);
 	if (rc < 0)
 		return rc;
 	s = (struct flux_sub *)att;
 	s->cfg = known;
-	att->on_message = on_message;
+	if (known.on_batch)
+		att->on_batch = on_batch;
+	else
+		att->on_message = on_message;
 	*sub = s;
 	return 0;
 }

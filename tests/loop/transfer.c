@@ -189,6 +189,66 @@ static void keep_and_resume(void **state)
 	world_until(w, w->a.received == 300);
 }
 
+static enum flux_take never_message(void *ctx, struct flux_sub *sub, flux_sid sid, const struct flux_msg *msg)
+{
+	(void)ctx;
+	(void)sub;
+	(void)sid;
+	(void)msg;
+	return FLUX_TAKE;
+}
+
+static uint32_t never_batch(void *ctx, struct flux_sub *sub, flux_sid sid, const struct flux_msg *msgs, uint32_t n)
+{
+	(void)ctx;
+	(void)sub;
+	(void)sid;
+	(void)msgs;
+	return n;
+}
+
+/* Small messages written and read several at a time, each third of which is kept for a while. */
+static void some_at_a_time(void **state)
+{
+	struct world *w = *state;
+	uint32_t resumed = 0;
+
+	kept = 0;
+	w->a.batch = w->b.batch = true;
+	w->a.take = third_later;
+	w->b.echo = true;
+	world_connect(w);
+	while (w->b.sent < 300 || w->a.sent < 5000)
+		if (end_claim_some(w->b.sent < 300 ? &w->b : &w->a, 20, 50) == FLUX_EAGAIN)
+			world_round(w);
+	while (w->a.received < w->b.sent) {
+		if (kept > resumed) {
+			resumed = kept;
+			flux_sub_resume(w->a.sub, w->a.sid);
+		}
+		world_round(w);
+	}
+	world_until(w, w->b.received == w->a.sent);
+	assert_true(w->a.received >= 5300 && kept >= 1000);
+}
+
+/* A subscription reads in one way. */
+static void batches_or_messages(void **state)
+{
+	struct world *w = *state;
+	struct flux_sub_cfg cfg = FLUX_SUB_CFG_INIT;
+	struct flux_sub *sub = NULL;
+
+	end_open(&w->a, "127.0.0.1:0");
+	assert_int_equal(flux_sub_open(&sub, w->a.binding, 0, &cfg), FLUX_EINVAL);
+	assert_non_null(strstr(flux_loop_detail(w->loop), "none of"));
+	cfg.on_message = never_message;
+	cfg.on_batch = never_batch;
+	assert_int_equal(flux_sub_open(&sub, w->a.binding, 0, &cfg), FLUX_EINVAL);
+	assert_non_null(strstr(flux_loop_detail(w->loop), "not one"));
+	assert_null(sub);
+}
+
 static enum flux_take one_a_turn(struct end *end, const struct flux_msg *msg)
 {
 	(void)msg;
@@ -357,6 +417,8 @@ int main(void)
 		{ "no_reader_yet", no_reader_yet },
 		{ "reader_for_all", reader_for_all },
 		{ "keep_and_resume", keep_and_resume },
+		{ "some_at_a_time", some_at_a_time },
+		{ "batches_or_messages", batches_or_messages },
 		{ "e01_one_at_a_time", e01_one_at_a_time },
 		{ "a09_connect_first", a09_connect_first },
 		{ "many_sessions", many_sessions },

@@ -55,6 +55,21 @@ int end_claim(struct end *end, uint32_t len)
 	return rc;
 }
 
+int end_claim_some(struct end *end, uint32_t len, uint32_t most)
+{
+	struct flux_claims claims;
+	int rc = flux_pub_claim_some(end->pub, len, most, &claims);
+
+	if (rc < 0)
+		return rc;
+	for (uint32_t i = 0; i < claims.n; i++)
+		write_message((uint8_t *)claims.data + (size_t)i * claims.stride, len, end->sent + i);
+	rc = flux_pub_publish_some(end->pub, claims.n);
+	if (rc == 0)
+		end->sent += claims.n;
+	return rc;
+}
+
 /* ---- Callbacks ---- */
 
 static void enter(struct end *end)
@@ -93,6 +108,15 @@ static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid, 
 	return answer;
 }
 
+static uint32_t on_batch(void *ctx, struct flux_sub *sub, flux_sid sid, const struct flux_msg *msgs, uint32_t n)
+{
+	uint32_t taken = 0;
+
+	while (taken < n && on_message(ctx, sub, sid, &msgs[taken]) == FLUX_TAKE)
+		taken++;
+	return taken;
+}
+
 static void on_writable(void *ctx, struct flux_pub *pub)
 {
 	struct end *end = ctx;
@@ -106,8 +130,12 @@ static void on_writable(void *ctx, struct flux_pub *pub)
 
 void end_subscribe(struct end *end)
 {
-	struct flux_sub_cfg in = { .size = sizeof(in), .on_message = on_message, .ctx = end };
+	struct flux_sub_cfg in = { .size = sizeof(in), .ctx = end };
 
+	if (end->batch)
+		in.on_batch = on_batch;
+	else
+		in.on_message = on_message;
 	assert_int_equal(flux_sub_open(&end->sub, end->binding, end->sid, &in), 0);
 }
 

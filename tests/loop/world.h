@@ -49,6 +49,7 @@ struct end {
 	/* What the test wants; set before end_open(). */
 	bool no_sub; /* do not subscribe when the session comes up */
 	bool echo;   /* send back what comes */
+	bool batch;  /* read several messages at a time */
 	struct flux_binding_cfg cfg;
 	enum flux_take (*take)(struct end *end, const struct flux_msg *msg); /* NULL: take all */
 	void (*hook)(struct end *end, enum where where, const struct flux_event *event);
@@ -85,6 +86,8 @@ void end_subscribe(struct end *end);
 int end_send(struct end *end, uint32_t len);
 /* The same, written in place. */
 int end_claim(struct end *end, uint32_t len);
+/* The same, up to `most` at a time. */
+int end_claim_some(struct end *end, uint32_t len, uint32_t most);
 
 /* One round. */
 void world_round(struct world *w);

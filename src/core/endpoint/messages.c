@@ -98,6 +98,44 @@ int flux_session_publish(struct flux_endpoint *ep, flux_sid sid, uint32_t len)
 	return 0;
 }
 
+int flux_session_claim_some(struct flux_endpoint *ep, flux_sid sid, uint32_t len, uint32_t most,
+			    struct flux_claims *claims)
+{
+	struct flux_session *s = find_up(ep, sid);
+	void *data;
+	int rc;
+
+	if (!s)
+		return refuse(ep, sid);
+	rc = flux_txstream_claim_some(&s->tx, len, &most, &data);
+	if (rc == FLUX_EINVAL)
+		return flux_endpoint_fail(ep, rc, "a claim is of at least ", 1, " message");
+	if (rc)
+		return explain(ep, s, rc, true);
+	*claims = (struct flux_claims){
+		.data = data,
+		.len = len,
+		.n = most,
+		.stride = flux_record_header_len(FLUX_REC_WHOLE, len) + len,
+	};
+	return 0;
+}
+
+int flux_session_publish_some(struct flux_endpoint *ep, flux_sid sid, uint32_t n)
+{
+	struct flux_session *s = find_up(ep, sid);
+	int rc;
+
+	if (!s)
+		return refuse(ep, sid);
+	rc = flux_txstream_publish_some(&s->tx, n);
+	if (rc)
+		return flux_endpoint_fail(ep, rc, "publish needs an open claim and at most its ", s->tx.claimed,
+					  " messages");
+	flux_session_touch(ep, s);
+	return 0;
+}
+
 void flux_session_abort_claim(struct flux_endpoint *ep, flux_sid sid)
 {
 	struct flux_session *s = flux_table_find_known(ep, sid);

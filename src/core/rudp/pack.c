@@ -24,7 +24,7 @@ uint32_t flux_txstream_max_claim(const struct flux_txstream *w)
 	return flux_min_u32(len, w->max_message);
 }
 
-int flux_txstream_claim(struct flux_txstream *w, uint32_t len, void **data)
+int flux_txstream_claim_some(struct flux_txstream *w, uint32_t len, uint32_t *n, void **data)
 {
 	uint32_t header = flux_record_header_len(FLUX_REC_WHOLE, len);
 	uint8_t *at;
@@ -33,36 +33,65 @@ int flux_txstream_claim(struct flux_txstream *w, uint32_t len, void **data)
 		return FLUX_EBUSY;
 	if (len > flux_txstream_max_claim(w))
 		return FLUX_EMSGSIZE;
+	if (*n == 0)
+		return FLUX_EINVAL;
 	at = flux_txwin_reserve(&w->win, header + len);
 	if (!at)
 		return refuse(w);
-	w->claimed = true;
+	*n = flux_min_u32(*n, flux_txwin_room(&w->win) / (header + len));
+	w->claimed = *n;
 	w->claim_len = len;
 	*data = at + header;
 	return 0;
 }
 
+int flux_txstream_claim(struct flux_txstream *w, uint32_t len, void **data)
+{
+	uint32_t n = 1;
+
+	return flux_txstream_claim_some(w, len, &n, data);
+}
+
+static uint8_t *open_end(const struct flux_txstream *w)
+{
+	return w->win.bytes + w->win.head + w->win.open_len;
+}
+
 int flux_txstream_publish(struct flux_txstream *w, uint32_t len)
 {
-	uint8_t *at;
+	uint8_t *at = open_end(w);
 	uint32_t claimed_header, header;
 
-	if (!w->claimed || len > w->claim_len)
+	if (w->claimed != 1 || len > w->claim_len)
 		return FLUX_EINVAL;
-	at = w->win.bytes + w->win.head + w->win.open_len;
 	claimed_header = flux_record_header_len(FLUX_REC_WHOLE, w->claim_len);
 	header = flux_record_put_header(at, FLUX_REC_WHOLE, len, 0);
 	if (header != claimed_header) /* a long claim that became short: rare */
 		memmove(at + header, at + claimed_header, len);
 	flux_txwin_extend(&w->win, FLUX_MUTATION(FORGET_MESSAGE) && w->messages == 40 ? 0 : header + len, 1);
-	w->claimed = false;
+	w->claimed = 0;
 	w->messages++;
+	return 0;
+}
+
+int flux_txstream_publish_some(struct flux_txstream *w, uint32_t n)
+{
+	uint32_t stride = flux_record_header_len(FLUX_REC_WHOLE, w->claim_len) + w->claim_len;
+	uint8_t *at = open_end(w);
+
+	if (!w->claimed || n > w->claimed)
+		return FLUX_EINVAL;
+	for (uint32_t i = 0; i < n; i++)
+		flux_record_put_header(at + i * stride, FLUX_REC_WHOLE, w->claim_len, 0);
+	flux_txwin_extend(&w->win, n * stride, (uint16_t)n);
+	w->claimed = 0;
+	w->messages += n;
 	return 0;
 }
 
 void flux_txstream_abort(struct flux_txstream *w)
 {
-	w->claimed = false;
+	w->claimed = 0;
 }
 
 /* One fragment, alone in what is left of its datagram. The caller knows that it fits. */
@@ -123,7 +152,7 @@ bool flux_txstream_finish(struct flux_txstream *w)
 
 	if (w->finished)
 		return true;
-	w->claimed = false;
+	w->claimed = 0;
 	at = flux_txwin_reserve(&w->win, 4);
 	if (!at)
 		return false;

@@ -18,7 +18,7 @@ static inline void *flux_pack_claim(struct flux_txstream *w, uint32_t len)
 	if (w->claimed || !win->open_len || len > FLUX_RECORD_LEN_MAX || len > w->max_message ||
 	    at + len + FLUX_TRAILER_LEN > win->max_datagram)
 		return NULL;
-	w->claimed = true;
+	w->claimed = 1;
 	w->claim_len = len;
 	return win->bytes + win->head + at;
 }
@@ -28,13 +28,13 @@ static inline bool flux_pack_publish(struct flux_txstream *w, uint32_t len)
 {
 	struct flux_txwin *win = &w->win;
 
-	if (!w->claimed || len > w->claim_len || w->claim_len > FLUX_RECORD_LEN_MAX ||
+	if (w->claimed != 1 || len > w->claim_len || w->claim_len > FLUX_RECORD_LEN_MAX ||
 	    FLUX_MUTATION(FORGET_MESSAGE))
 		return false;
 	flux_store_u16(win->bytes + win->head + win->open_len, (uint16_t)len);
 	win->open_len += FLUX_RECORD_SHORT + len;
 	win->open_messages++;
-	w->claimed = false;
+	w->claimed = 0;
 	w->messages++;
 	return true;
 }

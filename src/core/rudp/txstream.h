@@ -43,11 +43,11 @@ struct flux_txstream {
 	uint32_t sync_ts;  /* and its ts */
 	uint32_t cwnd;
 	uint32_t max_message;
-	uint32_t claim_len;
-	bool claimed;
-	bool finished;  /* EOS is in the window: nothing may follow */
-	bool confirmed; /* the reader's application has consumed EOS */
-	bool refused;   /* FLUX_EAGAIN was answered: say when there is room */
+	uint32_t claim_len; /* of each claimed message */
+	uint32_t claimed;   /* messages; 0: no claim is open */
+	bool finished;      /* EOS is in the window: nothing may follow */
+	bool confirmed;     /* the reader's application has consumed EOS */
+	bool refused;       /* FLUX_EAGAIN was answered: say when there is room */
 	uint64_t messages, acked_messages, refusals;
 	uint64_t datagrams, bytes, retransmitted, syncs, naks, feedbacks;
 };
@@ -55,10 +55,15 @@ struct flux_txstream {
 int flux_txstream_init(struct flux_txstream *w, const struct flux_txstream_cfg *cfg);
 void flux_txstream_fini(struct flux_txstream *w);
 
-/* Messages. Results are those of flux_session_send(), claim() and publish(), without ECLOSED. */
+/*
+ * Messages. Results are those of flux_session_send(), claim() and publish(), without ECLOSED. Some: *n at most,
+ * then as many as there are; record behind record, headers included.
+ */
 uint32_t flux_txstream_max_claim(const struct flux_txstream *w);
 int flux_txstream_claim(struct flux_txstream *w, uint32_t len, void **data);
+int flux_txstream_claim_some(struct flux_txstream *w, uint32_t len, uint32_t *n, void **data);
 int flux_txstream_publish(struct flux_txstream *w, uint32_t len);
+int flux_txstream_publish_some(struct flux_txstream *w, uint32_t n);
 void flux_txstream_abort(struct flux_txstream *w);
 int flux_txstream_send(struct flux_txstream *w, const void *data, uint32_t len);
 /* Put EOS behind everything; false: no room yet, try again when FEEDBACK came. Drops an open claim. */

@@ -228,6 +228,57 @@ static void claims(void **state)
 	assert_int_equal(p.n_messages[SERVER], 2);
 }
 
+/* Several at a time: as many as one datagram takes, each of the length that was claimed. */
+static void claims_of_some(void **state)
+{
+	struct flux_claims c;
+	struct flux_claim one;
+	uint32_t most = 0;
+
+	(void)state;
+	assert_int_equal(flux_session_claim_some(ep, p.sid[CLIENT], 64, 1000, &c), 0);
+	assert_int_equal(c.n, 1180 / 66);
+	assert_int_equal(c.stride, 66);
+	told(flux_session_claim_some(ep, p.sid[CLIENT], 64, 1, &c), FLUX_EBUSY, "64", "publish or abort");
+	told(flux_session_claim(ep, p.sid[CLIENT], 64, &one), FLUX_EBUSY, "64", "publish or abort");
+	told(flux_session_publish(ep, p.sid[CLIENT], 64), FLUX_EINVAL, "64", "open claim");
+	told(flux_session_publish_some(ep, p.sid[CLIENT], c.n + 1), FLUX_EINVAL, "17", "at most");
+	for (uint32_t i = 0; i < c.n; i++)
+		memset((uint8_t *)c.data + i * c.stride, (int)('a' + i), c.len);
+	assert_int_equal(flux_session_publish_some(ep, p.sid[CLIENT], 3), 0);
+	told(flux_session_publish_some(ep, p.sid[CLIENT], 0), FLUX_EINVAL, "0 messages", "open claim");
+	pair_run(&p, FLUX_MS(100));
+	assert_int_equal(p.n_messages[SERVER], 3);
+	assert_int_equal(p.last_len, 64);
+	assert_int_equal(p.last[63], 'c');
+
+	told(flux_session_claim_some(ep, p.sid[CLIENT], 64, 0, &c), FLUX_EINVAL, "at least", "1");
+	told(flux_session_claim_some(ep, p.sid[CLIENT], 1179, 2, &c), FLUX_EMSGSIZE, "1178", "use send");
+	assert_int_equal(flux_session_claim_some(ep, p.sid[CLIENT], 1178, 2, &c), 0);
+	assert_int_equal(c.n, 1);
+	flux_session_abort_claim(ep, p.sid[CLIENT]);
+	assert_int_equal(flux_session_claim_some(ep, p.sid[CLIENT], 0, 5, &c), 0);
+	assert_int_equal(c.n, 5);
+	assert_int_equal(flux_session_publish_some(ep, p.sid[CLIENT], 5), 0);
+	/* One claimed singly may be published so too, and the other way round. */
+	assert_int_equal(flux_session_claim_some(ep, p.sid[CLIENT], 9, 1, &c), 0);
+	assert_int_equal(flux_session_publish(ep, p.sid[CLIENT], 4), 0);
+	assert_int_equal(flux_session_claim(ep, p.sid[CLIENT], 9, &one), 0);
+	assert_int_equal(flux_session_publish_some(ep, p.sid[CLIENT], 1), 0);
+	pair_run(&p, FLUX_MS(100));
+	assert_int_equal(p.n_messages[SERVER], 10);
+
+	while (flux_session_claim_some(ep, p.sid[CLIENT], 100, 7, &c) == 0) {
+		most += c.n;
+		assert_int_equal(flux_session_publish_some(ep, p.sid[CLIENT], c.n), 0);
+	}
+	told(flux_session_claim_some(ep, p.sid[CLIENT], 100, 7, &c), FLUX_EAGAIN, "full", "WRITABLE");
+	pair_run(&p, FLUX_S(2));
+	assert_int_equal(p.n_messages[SERVER], 10 + most);
+	told(flux_session_claim_some(ep, 7, 1, 1, &c), FLUX_ECLOSED, "session 7", "unknown");
+	told(flux_session_publish_some(ep, 7, 1), FLUX_ECLOSED, "session 7", "unknown");
+}
+
 /* Names that are no sessions: no call crashes. */
 static void no_such_session(void **state)
 {
@@ -259,6 +310,7 @@ int main(void)
 		CASE(paused),
 		CASE(read_while_paused),
 		CASE(claims),
+		CASE(claims_of_some),
 		CASE(no_such_session),
 	};
 
