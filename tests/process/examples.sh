@@ -5,16 +5,6 @@
 . "${srcdir:?}/tests/build/tap.sh"
 . "$srcdir/tests/process/tools.sh"
 
-# wait_until COMMAND...: until it succeeds, for a while.
-wait_until()
-{
-	tries=0
-	until "$@" || [ $tries -ge 100 ]; do
-		tries=$((tries + 1))
-		sleep 0.1
-	done
-}
-
 # lines N NAME: NAME has printed that many.
 lines()
 {

@@ -52,6 +52,16 @@ await()
 	status=$?
 }
 
+# wait_until COMMAND...: until it succeeds, for a while.
+wait_until()
+{
+	wait_tries=0
+	until "$@" || [ $wait_tries -ge $((limit * 10)) ]; do
+		wait_tries=$((wait_tries + 1))
+		sleep 0.1
+	done
+}
+
 # complain TEXT: what a check found wrong; the reason of tap_fail.
 complain()
 {
