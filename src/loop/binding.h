@@ -53,6 +53,9 @@ struct flux_binding {
 
 	/* turn.c */
 	flux_ts now;          /* the last time the endpoint was told */
+	flux_ts looked;       /* the turn in which the socket was read last */
+	bool heard;           /* something then, or was given some messages */
+	flux_ts catching_up;  /* when the host came back from an absence; 0: all that waited then is read */
 	flux_ts wall_offset;  /* the wall's clock less ours, when last compared */
 	uint32_t tx_failures; /* ENOBUFS in a row */
 	flux_ts tx_resume;    /* nothing is sent before, after ENOBUFS */

@@ -7,6 +7,9 @@
 /* A jump of the wall's clock: arrival stamps of that turn mean nothing. */
 #define WALL_JUMP FLUX_MS(1)
 
+/* So long without a look at the socket while sessions have deadlines: the host was away, or nothing came. */
+#define ABSENCE FLUX_MS(10)
+
 /* Datagrams sent in one turn at most: one by one, or in runs that the kernel cuts. */
 #define TX_BUDGET        64u
 #define TX_BUDGET_JOINED 256u
@@ -53,6 +56,8 @@ static void hand_over(struct flux_binding *binding, uint32_t n, flux_ts now)
 /* The first `n` messages of the batch: to the endpoint, and what they bring to its readers. */
 static uint32_t take_in(struct flux_binding *binding, uint32_t n)
 {
+	binding->looked = binding->member.loop->turn_now;
+	binding->heard = n > 0;
 	if (n > 0)
 		hand_over(binding, n, flux_ts_max(flux_clock_now(), binding->now));
 	flux_binding_deliver(binding);
@@ -154,6 +159,34 @@ void flux_binding_on_messages(struct flux_member *member, const struct msghdr *m
 		flux_binding_touch(binding);
 }
 
+/*
+ * Whether time may be told. After an absence what waited in the socket is read first, a batch a turn, each
+ * datagram at its own time: else deadlines would be judged without it, and round trips would seem as long as the
+ * absence was. What comes after our return cannot hold this up.
+ */
+static bool caught_up(struct flux_binding *binding, flux_ts now)
+{
+	bool some;
+
+	if (binding->catching_up == 0) {
+		if (now - binding->looked < ABSENCE || flux_endpoint_deadline(binding->ep) == FLUX_NEVER)
+			return true;
+		binding->catching_up = now;
+	}
+	if (binding->member.loop->ops.offers & FLUX_LOOP_MESSAGES)
+		some = binding->heard; /* since the last turn; another one may bring more */
+	else
+		some = receive(binding, false) > 0;
+	binding->heard = false;
+	if (some && binding->now < binding->catching_up) {
+		flux_binding_touch(binding);
+		return false;
+	}
+	binding->looked = now;
+	binding->catching_up = 0;
+	return true;
+}
+
 void flux_binding_advance(struct flux_member *member, flux_ts now)
 {
 	struct flux_binding *binding = flux_binding_of(member);
@@ -162,7 +195,7 @@ void flux_binding_advance(struct flux_member *member, flux_ts now)
 		return;
 	if (flux_loop_looks(binding->member.loop) && receive(binding, false) > 0)
 		flux_binding_touch(binding);
-	if (binding->member.closing)
+	if (binding->member.closing || !caught_up(binding, now) || binding->member.closing)
 		return;
 	if (binding->tx_resume != 0 && now >= binding->tx_resume) {
 		binding->tx_resume = 0;
@@ -181,7 +214,7 @@ void flux_binding_flush(struct flux_member *member)
 {
 	struct flux_binding *binding = flux_binding_of(member);
 
-	if (binding->member.closing || !binding->member.active)
+	if (binding->member.closing || !binding->member.active || binding->catching_up)
 		return;
 	binding->member.active = false;
 	send_due(binding);

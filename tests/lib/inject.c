@@ -35,6 +35,7 @@ static struct {
 	int level, name, option_error;
 	int rcvbuf;
 	uint32_t send_limit;
+	uint32_t loss, drawn;
 } rules;
 
 void inject_clear(void)
@@ -66,6 +67,12 @@ void inject_send_limit(uint32_t datagrams)
 	rules.send_limit = datagrams;
 }
 
+void inject_loss(uint32_t n)
+{
+	rules.loss = n;
+	rules.drawn = 1;
+}
+
 uint64_t inject_count(enum inject_call call)
 {
 	return rules.calls[call].count;
@@ -86,10 +93,29 @@ static bool fails(enum inject_call call)
 	return true;
 }
 
+static bool is_lost(void)
+{
+	rules.drawn = rules.drawn * 1103515245u + 12345u;
+	return (rules.drawn >> 16) % rules.loss == 0;
+}
+
+static void pretend_sent(struct mmsghdr *msg)
+{
+	msg->msg_len = 0;
+	for (size_t i = 0; i < msg->msg_hdr.msg_iovlen; i++)
+		msg->msg_len += (unsigned int)msg->msg_hdr.msg_iov[i].iov_len;
+}
+
 int __wrap_sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 {
 	if (fails(INJECT_SENDMMSG))
 		return -1;
+	if (rules.loss && n > 0) {
+		if (!is_lost())
+			return __real_sendmmsg(fd, msgs, 1, flags);
+		pretend_sent(msgs);
+		return 1;
+	}
 	if (rules.send_limit && n > rules.send_limit)
 		n = rules.send_limit;
 	return __real_sendmmsg(fd, msgs, n, flags);

@@ -31,6 +31,8 @@ void inject_option(int level, int name, int error);
 void inject_rcvbuf(int bytes);
 /* A sendmmsg() takes at most `datagrams`. 0 ends it. */
 void inject_send_limit(uint32_t datagrams);
+/* One in `n` messages of sendmmsg() is taken and lost, drawn from a fixed seed. 0 ends it. */
+void inject_loss(uint32_t n);
 /* How often it was called since inject_clear(), failures included. */
 uint64_t inject_count(enum inject_call call);
 
