@@ -84,8 +84,15 @@ static inline struct flux_binding *flux_binding_of(const struct flux_member *mem
 /* The endpoint may have something to do: have a turn. */
 static inline void flux_binding_touch(struct flux_binding *binding)
 {
+	const struct flux_loop *loop = binding->member.loop;
+
 	/* Else the turn was asked for, and its flush is still to come. */
-	if (!binding->member.active)
+	if (binding->member.active)
+		return;
+	/* As it is in the first half of a turn: a second turn would cost a host that sleeps a call. */
+	if (loop->turning && !loop->flushing && !loop->awake)
+		binding->member.active = true;
+	else
 		flux_member_touch(&binding->member);
 }
 /* Read the clock, never before what the endpoint was told last. */

@@ -170,7 +170,7 @@ static void enter(struct flux_loop *loop)
 static bool leave(struct flux_loop *loop)
 {
 	reap(loop);
-	loop->turning = false;
+	loop->turning = loop->flushing = false;
 	loop->busy = false;
 	if (!loop->closing) {
 		if (loop->missed) {
@@ -242,6 +242,7 @@ static void turn_members(struct flux_loop *loop)
 		member_at(node)->ops->advance(member_at(node), now);
 	if (!flux_loop_is_here(loop))
 		return; /* a callback forked, and this is the child: the parent sends */
+	loop->flushing = true;
 	FOR_EACH (node, &loop->members)
 		member_at(node)->ops->flush(member_at(node));
 }

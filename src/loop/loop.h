@@ -30,6 +30,7 @@ struct flux_loop {
 	uint8_t *mark;            /* clear in a forked child */
 	bool busy;                /* inside on_fd, on_turn or the end: callbacks may be on the stack */
 	bool turning;             /* inside on_turn, where rearm would be answered too soon */
+	bool flushing;            /* in its second half: some members have sent */
 	bool asked;               /* ops.rearm was called and its turn has not come */
 	bool again;               /* work came up inside the turn */
 	bool missed;              /* a turn came while it was busy: ask again */

@@ -76,8 +76,8 @@ void flux_timer_set(struct flux_timer *timer, flux_ts at)
 	if (loop->turning && at <= loop->turn_now)
 		at = loop->turn_now + 1;
 	flux_heap_set(&loop->timers, &timer->node, at);
-	/* A turn tells the host the new deadline; one that was moved later only costs a turn. */
-	if (flux_heap_first(&loop->timers) == &timer->node)
+	/* A turn tells the host the new deadline at its end; one that was moved later only costs a turn. */
+	if (!loop->turning && flux_heap_first(&loop->timers) == &timer->node)
 		flux_loop_ask(loop);
 }
 
