@@ -16,7 +16,7 @@ static const struct {
 	{ epoll_rows, 2 },
 	{ bare_rows, 1 },
 #ifdef HAVE_LIBEVENT
-	{ event_rows, 3 },
+	{ event_rows, 5 },
 #else
 	ABSENT("libevent"),
 #endif

@@ -6,15 +6,19 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <string.h>
 
 #include <event2/event.h>
 
 #include <flux/event.h>
+#include <flux/feed.h>
 #include <flux/pub.h>
 #include <flux/sub.h>
 
 #include "tests/lib/child.h"
 #include "tests/lib/inject.h"
+#include "tests/loop/evlocks.h"
 #include "tests/loop/pollhost.h"
 
 #define MESSAGES 20000
@@ -274,6 +278,90 @@ static void host_is_not_starved(void **state)
 	event_base_free(base);
 }
 
+/* ---- E03 ---- */
+
+struct speech {
+	struct flux_loop *loop;
+	struct flux_ring *ring;
+	uint32_t heard;
+};
+
+#define WORDS 5000u
+
+static int on_word(void *ctx, struct flux_feed *feed, void *item, uint32_t len)
+{
+	struct speech *speech = ctx;
+
+	(void)feed;
+	(void)item;
+	(void)len;
+	if (++speech->heard == WORDS)
+		event_base_loopbreak(flux_loop_event_base(speech->loop));
+	return FLUX_FEED_ON;
+}
+
+static void *speak(void *arg)
+{
+	struct flux_ring_writer_cfg cfg = FLUX_RING_WRITER_CFG_INIT;
+	struct speech *speech = arg;
+	struct flux_ring_writer writer;
+	struct flux_ring_span span;
+
+	cfg.wait = FLUX_WAIT_BLOCK;
+	if (flux_ring_writer_open(&writer, speech->ring, &cfg) < 0)
+		return arg;
+	for (uint32_t i = 0; i < WORDS; i++)
+		if (flux_ring_claim_wait(&writer, 1, &span, FLUX_NEVER) < 0 || flux_ring_publish(&writer, 1) < 0)
+			return arg;
+	flux_ring_writer_close(&writer);
+	return NULL;
+}
+
+/*
+ * The base was made before libevent had locks, so nobody but its thread may touch it: another thread wakes it by
+ * a descriptor, and takes no lock. A reader that would have to be woken otherwise is refused.
+ */
+static void e03_base_without_locks(void **state)
+{
+	struct flux_ring_cfg ring = FLUX_RING_CFG_INIT;
+	struct flux_ring_reader_cfg cfg = FLUX_RING_READER_CFG_INIT;
+	struct flux_feed_cfg feed_cfg = FLUX_FEED_CFG_INIT;
+	struct event_base *base = event_base_new();
+	struct speech speech = { 0 };
+	struct flux_ring_reader reader;
+	struct flux_feed *feed;
+	pthread_t thread;
+	void *failed;
+
+	(void)state;
+	evlocks_use();
+	assert_int_equal(flux_loop_open_event(&speech.loop, base), 0);
+	ring.flags = FLUX_RING_READERS_SLEEP | FLUX_RING_WRITERS_SLEEP;
+	ring.capacity = 8;
+	ring.slot = 8;
+	assert_int_equal(flux_ring_create(&speech.ring, &ring, &flux_mem_libc), 0);
+	feed_cfg.on_item = on_word;
+	feed_cfg.ctx = &speech;
+	cfg.wait = FLUX_WAIT_BLOCK;
+	assert_int_equal(flux_ring_reader_join(&reader, speech.ring, &cfg), 0);
+	assert_int_equal(flux_feed_open(&feed, speech.loop, &reader, &feed_cfg), FLUX_ENOTSUP);
+	assert_non_null(strstr(flux_loop_detail(speech.loop), "FLUX_WAIT_FD"));
+	flux_ring_reader_leave(&reader);
+	cfg.wait = FLUX_WAIT_FD;
+	assert_int_equal(flux_ring_reader_join(&reader, speech.ring, &cfg), 0);
+	assert_int_equal(flux_feed_open(&feed, speech.loop, &reader, &feed_cfg), 0);
+	assert_int_equal(pthread_create(&thread, NULL, speak, &speech), 0);
+	assert_int_equal(event_base_dispatch(base), 0);
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	assert_null(failed);
+	assert_int_equal(speech.heard, WORDS);
+	assert_int_equal(evlocks_taken_elsewhere(), 0);
+	flux_loop_close(speech.loop);
+	flux_ring_reader_leave(&reader);
+	flux_ring_destroy(speech.ring);
+	event_base_free(base);
+}
+
 /* ---- E05, where the child does not call event_reinit(), or too late ---- */
 
 static int run_base(void *arg)
@@ -382,6 +470,7 @@ int main(void)
 		cmocka_unit_test(e05_careless_children),
 		cmocka_unit_test(no_timer),
 		cmocka_unit_test(not_its_loop),
+		cmocka_unit_test(e03_base_without_locks), /* the last one: locks stay */
 	};
 
 	return cmocka_run_group_tests_name("loop/event", tests, NULL, NULL);

@@ -5,7 +5,7 @@
 
 #include "tests/loop/world.h"
 
-extern const struct adapter event_rows[3];
+extern const struct adapter event_rows[5];
 extern const struct adapter poll_rows[1];
 extern const struct adapter epoll_rows[2];
 extern const struct adapter bare_rows[1];

@@ -6,6 +6,7 @@
 
 #include <flux/event.h>
 
+#include "tests/loop/evlocks.h"
 #include "tests/loop/rows.h"
 
 /* Wakes a round that would sleep for ever, so that a test that waits in vain ends. */
@@ -23,7 +24,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 }
 
-static int open_flags(struct flux_loop **loop, void **host, int flags)
+static int open_base(struct flux_loop **loop, void **host, int flags, int priorities)
 {
 	const struct timeval tick = { 0, TICK_US };
 	struct event_config *config = event_config_new();
@@ -33,10 +34,10 @@ static int open_flags(struct flux_loop **loop, void **host, int flags)
 		return -1;
 	b->base = event_base_new_with_config(config);
 	event_config_free(config);
-	if (!b->base)
+	if (!b->base || event_base_priority_init(b->base, priorities) < 0)
 		return -1;
 	b->tick = event_new(b->base, -1, EV_PERSIST, on_tick, NULL);
-	if (!b->tick || event_add(b->tick, &tick) < 0)
+	if (!b->tick || event_priority_set(b->tick, 0) < 0 || event_add(b->tick, &tick) < 0)
 		return -1;
 	*host = b;
 	return flux_loop_open_event(loop, b->base);
@@ -44,17 +45,30 @@ static int open_flags(struct flux_loop **loop, void **host, int flags)
 
 static int open_default(struct flux_loop **loop, void **host)
 {
-	return open_flags(loop, host, 0);
+	return open_base(loop, host, 0, 1);
 }
 
 static int open_precise(struct flux_loop **loop, void **host)
 {
-	return open_flags(loop, host, EVENT_BASE_FLAG_PRECISE_TIMER);
+	return open_base(loop, host, EVENT_BASE_FLAG_PRECISE_TIMER, 1);
 }
 
 static int open_changelist(struct flux_loop **loop, void **host)
 {
-	return open_flags(loop, host, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	return open_base(loop, host, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST, 1);
+}
+
+/* Ours is the middle one, and the tick's goes first. */
+static int open_priorities(struct flux_loop **loop, void **host)
+{
+	return open_base(loop, host, 0, 3);
+}
+
+/* From here on every base of the process has locks: the last row. */
+static int open_locks(struct flux_loop **loop, void **host)
+{
+	evlocks_use();
+	return open_base(loop, host, 0, 1);
 }
 
 static void base_round(void *host)
@@ -80,8 +94,10 @@ static void base_forked(void *host)
 	event_reinit(b->base);
 }
 
-const struct adapter event_rows[3] = {
+const struct adapter event_rows[5] = {
 	{ "libevent", open_default, base_round, base_close, base_forked, true },
 	{ "libevent, precise timers", open_precise, base_round, base_close, base_forked, true },
 	{ "libevent, changelist", open_changelist, base_round, base_close, base_forked, true },
+	{ "libevent, priorities", open_priorities, base_round, base_close, base_forked, true },
+	{ "libevent, locks", open_locks, base_round, base_close, base_forked, true },
 };
