@@ -25,7 +25,7 @@ static bool begin(struct flux_endpoint *ep, struct flux_session *s, uint8_t type
 	};
 	uint8_t *image;
 
-	d->op = flux_op_new_control(ep, s, &s->peer);
+	d->op = flux_op_new_control(ep, s);
 	if (!d->op)
 		return false;
 	s->control_next++;

@@ -81,6 +81,8 @@ struct flux_session {
 	flux_sid sid;                   /* our cid */
 	uint32_t peer_cid;
 	struct flux_addr peer;
+	const struct flux_local *from; /* `local`, which the peer sends to; NULL: not told */
+	struct flux_local local;
 	enum flux_session_state state;
 	bool incoming;
 	bool open;   /* the streams hold memory */
@@ -143,6 +145,8 @@ struct flux_op {
 	uint32_t image;                /* CONTROL, CLOSE: slot of the image pool */
 	uint32_t len;                  /* of the whole datagram */
 	struct flux_addr to;           /* CONTROL, FEEDBACK, CLOSE; else the session's peer */
+	const struct flux_local *from; /* likewise; NULL: the driver's choice */
+	struct flux_local local;       /* sid 0: where the question was sent to */
 	uint8_t head[FLUX_HEADER_LEN]; /* RTX: the header with its bit set */
 };
 
@@ -203,6 +207,8 @@ void flux_table_fini(struct flux_endpoint *ep);
 /* A fresh session for `peer` in `state`, or NULL if all are taken. */
 struct flux_session *flux_table_add(struct flux_endpoint *ep, const struct flux_addr *peer,
 				    enum flux_session_state state);
+/* Send from where its peer sends to, if that is told. */
+void flux_table_set_local(struct flux_session *s, const struct flux_rx *rx);
 /* Forget a session and all that it holds. Nothing of it may be lent. */
 void flux_table_remove(struct flux_endpoint *ep, struct flux_session *s);
 /* The session of that name, or NULL. */
@@ -294,9 +300,10 @@ bool flux_control_open(struct flux_endpoint *ep, struct flux_session *s, uint16_
 		       const struct flux_open *answer);
 
 /* transmit.c */
-/* An op with an image for a control datagram about `s` (or no session), or NULL. */
-struct flux_op *flux_op_new_control(struct flux_endpoint *ep, struct flux_session *s,
-				    const struct flux_addr *to);
+/* An op with an image for a control datagram of `s`, or NULL. */
+struct flux_op *flux_op_new_control(struct flux_endpoint *ep, struct flux_session *s);
+/* The same for an answer to `rx` that is about no session: it leaves from where the question was sent to. */
+struct flux_op *flux_op_new_answer(struct flux_endpoint *ep, const struct flux_rx *rx);
 static inline uint8_t *flux_op_image(const struct flux_endpoint *ep, const struct flux_op *op)
 {
 	return flux_pool_at(&ep->images, op->image);

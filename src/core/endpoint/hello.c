@@ -73,7 +73,7 @@ static void plan_next(struct flux_endpoint *ep, struct flux_knock *k)
 
 bool flux_hello_send(struct flux_endpoint *ep, struct flux_session *s)
 {
-	struct flux_op *op = flux_op_new_control(ep, s, &s->peer);
+	struct flux_op *op = flux_op_new_control(ep, s);
 	struct flux_hello h = {
 		.version = FLUX_WIRE_VERSION,
 		.mode = FLUX_MODE_PLAIN,
@@ -129,6 +129,7 @@ static void on_welcome(struct flux_endpoint *ep, struct flux_session *s, const s
 				 "the peer's WELCOME asks for what we do not know");
 		return;
 	}
+	flux_table_set_local(s, rx);
 	s->peer_cid = w.server_cid;
 	s->nonce_s = w.nonce;
 	s->peer_boot = w.boot;

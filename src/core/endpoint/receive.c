@@ -25,7 +25,7 @@ static void answer_unknown(struct flux_endpoint *ep, const struct flux_header *h
 	}
 	if (!ep->resets_left)
 		return;
-	op = flux_op_new_control(ep, NULL, &rx->from);
+	op = flux_op_new_answer(ep, rx);
 	if (!op)
 		return;
 	ep->resets_left--;

@@ -125,6 +125,14 @@ struct flux_session *flux_table_add(struct flux_endpoint *ep, const struct flux_
 	return s;
 }
 
+void flux_table_set_local(struct flux_session *s, const struct flux_rx *rx)
+{
+	if (!rx->local)
+		return;
+	s->local = *rx->local;
+	s->from = &s->local;
+}
+
 void flux_table_remove(struct flux_endpoint *ep, struct flux_session *s)
 {
 	struct flux_session **link = bucket(ep, &s->peer);

@@ -37,8 +37,8 @@ static void op_free(struct flux_endpoint *ep, struct flux_op *op)
 	ep->free_ops[ep->n_free_ops++] = (uint16_t)(op - ep->ops);
 }
 
-struct flux_op *flux_op_new_control(struct flux_endpoint *ep, struct flux_session *s,
-				    const struct flux_addr *to)
+static struct flux_op *new_control(struct flux_endpoint *ep, struct flux_session *s,
+				   const struct flux_addr *to)
 {
 	uint32_t image = flux_pool_take(&ep->images);
 	struct flux_op *op;
@@ -52,6 +52,27 @@ struct flux_op *flux_op_new_control(struct flux_endpoint *ep, struct flux_sessio
 	}
 	op->image = image;
 	op->to = *to;
+	op->from = NULL;
+	return op;
+}
+
+struct flux_op *flux_op_new_control(struct flux_endpoint *ep, struct flux_session *s)
+{
+	struct flux_op *op = new_control(ep, s, &s->peer);
+
+	if (op)
+		op->from = s->from;
+	return op;
+}
+
+struct flux_op *flux_op_new_answer(struct flux_endpoint *ep, const struct flux_rx *rx)
+{
+	struct flux_op *op = new_control(ep, NULL, &rx->from);
+
+	if (op && rx->local) {
+		op->local = *rx->local;
+		op->from = &op->local;
+	}
 	return op;
 }
 
@@ -66,12 +87,13 @@ void flux_op_queue(struct flux_endpoint *ep, struct flux_op *op, size_t len)
 	ep->control[ep->control_tail++ % FLUX_IMAGES] = (uint16_t)(op - ep->ops);
 }
 
-static struct flux_tx *show(struct flux_endpoint *ep, struct flux_op *op, const struct flux_addr *to)
+static struct flux_tx *show(struct flux_endpoint *ep, struct flux_op *op, const struct flux_addr *to,
+			    const struct flux_local *from)
 {
 	struct flux_tx *tx = &ep->out[ep->n_out++];
 
 	op->state = FLUX_OP_SHOWN;
-	*tx = (struct flux_tx){ .token = (uint32_t)(op - ep->ops), .to = *to };
+	*tx = (struct flux_tx){ .token = (uint32_t)(op - ep->ops), .sid = op->sid, .to = *to, .local = from };
 	return tx;
 }
 
@@ -80,7 +102,7 @@ static void show_control(struct flux_endpoint *ep, uint32_t *from)
 {
 	for (; *from != ep->control_tail && ep->n_out < FLUX_PEEK_MAX; ++*from) {
 		struct flux_op *op = &ep->ops[ep->control[*from % FLUX_IMAGES]];
-		struct flux_tx *tx = show(ep, op, &op->to);
+		struct flux_tx *tx = show(ep, op, &op->to, op->from);
 
 		tx->body = flux_op_image(ep, op);
 		tx->body_len = op->len;
@@ -111,7 +133,7 @@ static void show_data(struct flux_endpoint *ep, struct flux_session *s, struct f
 {
 	const struct flux_tx_slot *slot = flux_txwin_slot(&s->tx.win, op->seq);
 	const uint8_t *image = flux_txwin_image(&s->tx.win, slot);
-	struct flux_tx *tx = show(ep, op, &s->peer);
+	struct flux_tx *tx = show(ep, op, &s->peer, s->from);
 
 	op->len = slot->len;
 	tx->body = image;

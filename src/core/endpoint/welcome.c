@@ -9,7 +9,7 @@
 
 static void send_versions(struct flux_endpoint *ep, const struct flux_rx *rx, const struct flux_hello *h)
 {
-	struct flux_op *op = flux_op_new_control(ep, NULL, &rx->from);
+	struct flux_op *op = flux_op_new_answer(ep, rx);
 	struct flux_versions v = {
 		.cid = h->cid,
 		.attempt = h->attempt,
@@ -25,7 +25,7 @@ static void send_versions(struct flux_endpoint *ep, const struct flux_rx *rx, co
 
 static void send_cookie(struct flux_endpoint *ep, const struct flux_rx *rx, const struct flux_hello *h)
 {
-	struct flux_op *op = flux_op_new_control(ep, NULL, &rx->from);
+	struct flux_op *op = flux_op_new_answer(ep, rx);
 	struct flux_cookie_packet c = { .cid = h->cid, .attempt = h->attempt, .ts = h->ts };
 
 	if (!op)
@@ -37,7 +37,7 @@ static void send_cookie(struct flux_endpoint *ep, const struct flux_rx *rx, cons
 
 static void send_welcome(struct flux_endpoint *ep, struct flux_session *s)
 {
-	struct flux_op *op = flux_op_new_control(ep, s, &s->peer);
+	struct flux_op *op = flux_op_new_control(ep, s);
 	struct flux_welcome w = {
 		.cid = s->peer_cid,
 		.attempt = s->hello_attempt,
@@ -103,6 +103,7 @@ static struct flux_session *make_half(struct flux_endpoint *ep, const struct flu
 			flux_table_remove(ep, s);
 		return NULL;
 	}
+	flux_table_set_local(s, rx);
 	s->incoming = true;
 	s->peer_cid = h->cid;
 	s->nonce_c = h->nonce;

@@ -52,10 +52,30 @@ void pair_check(const struct pair *p)
 	}
 }
 
+/* What a driver tells only for as long as it lends the datagram. */
+static const struct flux_local *lend_local(const struct pair *p, int side, struct flux_local *copy)
+{
+	if (!p->local[side])
+		return NULL;
+	*copy = *p->local[side];
+	return copy;
+}
+
+static void count_from(struct pair *p, int side, const struct flux_tx *tx)
+{
+	p->n_sent[side]++;
+	if (!tx->local)
+		return;
+	assert_non_null(p->local[side]);
+	assert_memory_equal(tx->local, p->local[side], sizeof(*tx->local));
+	p->n_from[side]++;
+}
+
 static void put_on_wire(struct pair *p, int to, const struct flux_tx *tx)
 {
 	struct pair_datagram *d = &p->wire[p->n_wire];
 
+	count_from(p, !to, tx);
 	assert_int_equal(tx->to.ip[3], p->addr[to].ip[3]);
 	assert_true(tx->head_len + tx->body_len <= PAIR_DATAGRAM);
 	if (p->lose[to])
@@ -128,6 +148,7 @@ void pair_deliver(struct pair *p, int side)
 {
 	static struct pair_datagram arrived[PAIR_WIRE];
 	struct flux_rx rx[PAIR_WIRE];
+	struct flux_local local;
 	uint32_t n = 0, kept = 0;
 
 	for (uint32_t i = 0; i < p->n_wire; i++) {
@@ -141,11 +162,13 @@ void pair_deliver(struct pair *p, int side)
 		}
 		arrived[n] = *d;
 		rx[n] = (struct flux_rx){ .data = arrived[n].data, .len = d->len, .from = p->addr[!side] };
+		rx[n].local = lend_local(p, side, &local);
 		n++;
 	}
 	p->n_wire = kept;
 	flux_endpoint_receive(p->ep[side], p->now, rx, n);
 	pair_drain(p, side);
+	memset(&local, 0xaa, sizeof(local));
 }
 
 /* When something happens next. */
@@ -193,11 +216,14 @@ void pair_inject(struct pair *p, int side, const void *data, uint32_t len)
 {
 	uint8_t *copy = malloc(len ? len : 1); /* of exactly this size, for the sanitizers */
 	struct flux_rx rx = { .data = copy, .len = len, .from = p->addr[!side] };
+	struct flux_local local;
 
 	assert_non_null(copy);
 	memcpy(copy, data, len);
+	rx.local = lend_local(p, side, &local);
 	flux_endpoint_receive(p->ep[side], p->now, &rx, 1);
 	pair_drain(p, side);
+	memset(&local, 0xaa, sizeof(local));
 	free(copy);
 }
 

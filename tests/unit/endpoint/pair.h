@@ -46,6 +46,9 @@ struct pair {
 	uint32_t n_wire;
 	bool lose[2];   /* what goes to this side is lost */
 	bool unread[2]; /* this side does not read its messages */
+	/* What its driver tells a side of the address that datagrams were sent to; NULL: nothing. */
+	const struct flux_local *local[2];
+	uint32_t n_sent[2], n_from[2]; /* datagrams of that side, and those of them that say to leave from there */
 	struct flux_event events[2][PAIR_EVENTS];
 	uint32_t n_events[2];
 	uint32_t n_messages[2]; /* read and released */
