@@ -111,7 +111,15 @@ enum flux_event_type {
 	/** The peer finished its stream: no more messages will be read. */
 	FLUX_EVENT_EOS,
 	/** The last event of a session; `reason` says why. The sid is dead after it. */
-	FLUX_EVENT_CLOSED
+	FLUX_EVENT_CLOSED,
+	/**
+	 * Of a binding only: for a quarter of a second the kernel has refused all that goes to the peer, no route
+	 * or an interface that is down; `reason` is the negative errno value, `text` its words. The session lives
+	 * on, tries again further and further apart, and ends by its idle timeout at last. May come before UP.
+	 */
+	FLUX_EVENT_PATH_DOWN,
+	/** After PATH_DOWN: datagrams leave again. */
+	FLUX_EVENT_PATH_UP
 };
 
 /** What happened to a session. */
@@ -120,14 +128,14 @@ struct flux_event {
 	flux_sid sid;
 	int reason;            /**< CLOSED: 0 graceful, or FLUX_ETIMEDOUT, FLUX_ERESTARTED, FLUX_ERESET,
 				*   FLUX_EREFUSED, FLUX_EVERSION, FLUX_EPROTO, FLUX_EABORTED,
-				*   FLUX_EUNDELIVERED, FLUX_ENOMEM */
+				*   FLUX_EUNDELIVERED, FLUX_ENOMEM; PATH_DOWN: a negative errno value */
 	uint32_t incoming;     /**< UP: 1 if the peer connected */
 	uint32_t code;         /**< CLOSED: the peer's or our close code (protocol 2.8; 256 and up are the
 				*   application's) */
 	uint64_t undelivered;  /**< CLOSED: messages sent and never acknowledged by the peer */
 	uint64_t first, last;  /**< GAP: datagram numbers */
 	struct flux_addr peer; /**< the other end */
-	char text[208];        /**< CLOSED: the peer's words, or ours; terminated, maybe empty */
+	char text[208];        /**< CLOSED: the peer's words, or ours; PATH_DOWN; terminated, maybe empty */
 };
 
 /** Counters of an endpoint; each only grows. */

@@ -59,7 +59,11 @@ static int open_socket(struct flux_binding *binding, const char *local, bool acc
 	};
 	int rc = local ? flux_resolve(local, 0, &want.local, loop->detail, sizeof(loop->detail)) : 0;
 
-	return rc < 0 ? rc : flux_socket_open(&binding->sock, &want);
+	if (rc == 0)
+		rc = flux_socket_open(&binding->sock, &want);
+	binding->sock.on_lost = flux_path_refused;
+	binding->sock.ctx = binding;
+	return rc;
 }
 
 static int open_endpoint(struct flux_binding *binding, struct flux_endpoint_cfg *cfg)
@@ -85,7 +89,8 @@ static int open_room(struct flux_binding *binding, const struct flux_endpoint_cf
 	uint32_t largest = cfg->max_datagram > MIN_RX_DATAGRAM ? cfg->max_datagram : MIN_RX_DATAGRAM;
 
 	binding->rx = flux_rx_batch_create(binding->mem, largest, binding->sock.joined);
-	if (!binding->rx || flux_lent_init(binding) < 0 || flux_attachments_init(binding, cfg->max_sessions) < 0)
+	if (!binding->rx || flux_lent_init(binding) < 0 || flux_attachments_init(binding, cfg->max_sessions) < 0 ||
+	    flux_paths_init(binding) < 0)
 		return flux_loop_fail(binding->member.loop, FLUX_ENOMEM,
 				      "no memory for %u sessions and datagrams of %u bytes",
 				      cfg->max_sessions, cfg->max_datagram);
@@ -98,6 +103,7 @@ static void free_binding(struct flux_binding *binding)
 
 	flux_member_leave(&binding->member);
 	flux_socket_close(&binding->sock);
+	flux_paths_fini(binding);
 	flux_attachments_fini(binding);
 	flux_endpoint_destroy(binding->ep);
 	flux_rx_batch_destroy(binding->rx, mem);

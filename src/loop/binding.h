@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A binding from the inside: an endpoint, its socket, and what modules attached to its sessions.
- * Split by duty: binding.c opens and closes, turn.c moves datagrams and time, lent.c keeps what the kernel still reads, deliver.c hands out
- * events and messages, attach.c keeps who wants them.
+ * Split by duty: binding.c opens and closes, turn.c moves datagrams and time, lent.c keeps what the kernel
+ * still reads, path.c notes whose cannot leave, deliver.c hands out events and messages, attach.c keeps who
+ * wants them.
  */
 #ifndef FLUX_LOOP_BINDING_H
 #define FLUX_LOOP_BINDING_H
@@ -42,6 +43,17 @@ static inline bool flux_attachment_reads(const struct flux_attachment *att)
 	return att->on_message || att->on_batch;
 }
 
+/* A session whose datagrams were refused, until one leaves and that is told. */
+struct flux_path {
+	struct flux_node news; /* something is to be told */
+	flux_sid sid;          /* 0: nobody's */
+	int error;
+	flux_ts since;       /* refused in a row; 0: they leave */
+	uint64_t refused_in; /* the last time: binding->sends */
+	bool down, told;     /* as it is, and as the application knows it */
+	struct flux_addr peer;
+};
+
 struct flux_binding {
 	struct flux_member member;
 	struct flux_binding_cfg cfg;
@@ -60,6 +72,12 @@ struct flux_binding {
 	uint32_t tx_failures; /* ENOBUFS in a row */
 	flux_ts tx_resume;    /* nothing is sent before, after ENOBUFS */
 	bool tx_blocked;      /* nothing is sent before the socket is writable */
+	uint64_t sends;       /* how often */
+
+	/* path.c */
+	struct flux_path *paths; /* by session, as the buckets below */
+	uint32_t n_refused;      /* those in use */
+	struct flux_list path_news;
 
 	/* deliver.c */
 	flux_sid reading; /* whose messages are being handed out; 0: nobody's */
@@ -120,6 +138,20 @@ void flux_lent_fini(struct flux_binding *binding);
 struct flux_tx_lender *flux_lent_begin(struct flux_binding *binding, uint32_t *tokens);
 /* As struct flux_member_ops says. */
 void flux_binding_on_sent(struct flux_member *member, uint32_t run);
+
+/* ---- path.c ---- */
+
+/* Make room, as for the attachments. Returns 0 or FLUX_ENOMEM. */
+int flux_paths_init(struct flux_binding *binding);
+void flux_paths_fini(struct flux_binding *binding);
+/* As flux_socket.on_lost. */
+void flux_path_refused(void *ctx, const struct flux_tx *tx, uint32_t n, int error);
+/* Done with `n` datagrams in this send, the refused ones among them. */
+void flux_path_sent(struct flux_binding *binding, const struct flux_tx *tx, uint32_t n);
+/* The next PATH_DOWN or PATH_UP; false: there is none. */
+bool flux_path_event(struct flux_binding *binding, struct flux_event *event);
+/* The session is gone. */
+void flux_path_forget(struct flux_binding *binding, flux_sid sid);
 
 /* ---- deliver.c ---- */
 

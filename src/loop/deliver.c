@@ -17,8 +17,10 @@ static void hand_event(struct flux_binding *binding, const struct flux_event *ev
 {
 	struct flux_attachment *att;
 
-	if (event->type == FLUX_EVENT_CLOSED)
+	if (event->type == FLUX_EVENT_CLOSED) {
 		flux_binding_forget(binding, event->sid);
+		flux_path_forget(binding, event->sid);
+	}
 	if (binding->cfg.on_event)
 		binding->cfg.on_event(binding->cfg.ctx, binding, event);
 	/* Looked up now, so that what on_event attached gets it too. */
@@ -79,7 +81,8 @@ void flux_binding_deliver(struct flux_binding *binding)
 	flux_sid sid;
 
 	for (;;) {
-		while (!binding->member.closing && flux_endpoint_event(binding->ep, &event))
+		while (!binding->member.closing &&
+		       (flux_endpoint_event(binding->ep, &event) || flux_path_event(binding, &event)))
 			hand_event(binding, &event);
 		if (binding->member.closing)
 			return;

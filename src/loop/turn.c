@@ -101,9 +101,12 @@ static uint32_t send_some(struct flux_binding *binding, uint32_t budget)
 	if (n == 0)
 		return 0;
 	n = n < budget ? n : budget;
+	binding->sends++;
 	for (uint32_t i = 0; i < n; i++)
 		tokens[i] = tx[i].token;
 	end = flux_tx_batch_send(&binding->sock, tx, n, &done, flux_lent_begin(binding, tokens));
+	if (binding->n_refused > 0)
+		flux_path_sent(binding, tx, done);
 	flux_endpoint_commit(binding->ep, now, done);
 	flux_endpoint_retire(binding->ep, tokens, done); /* the kernel has its own copy; but see lent.c */
 	if (end == FLUX_TX_ALL)
