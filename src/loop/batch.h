@@ -33,7 +33,7 @@ struct flux_rx_note {
 	bool has_local; /* batch->local */
 };
 
-/* Receive buffers, and what recvmmsg() fills in. Allocated once. */
+/* Receive buffers, and what recvmmsg() or recvmsg() fills in. Allocated once. */
 struct flux_rx_batch {
 	struct flux_rx rx[FLUX_RX_SEGMENTS]; /* the datagrams of one message, in order */
 	flux_ts arrival[FLUX_RX_BATCH];      /* of a message, on flux_clock_wall(); 0: not told */
@@ -41,6 +41,7 @@ struct flux_rx_batch {
 	struct flux_local local[FLUX_RX_BATCH];
 	uint32_t max_datagram; /* longer ones are dropped */
 	bool joined;           /* the last ones were: ask for less */
+	bool busy;             /* the last call found all that it asked for, or several */
 	uint32_t stride;       /* bytes from one buffer to the next */
 	struct mmsghdr msgs[FLUX_RX_BATCH];
 	struct iovec iov[FLUX_RX_BATCH];
@@ -54,7 +55,7 @@ struct flux_rx_batch *flux_rx_batch_create(const struct flux_mem *mem, uint32_t 
 void flux_rx_batch_destroy(struct flux_rx_batch *batch, const struct flux_mem *mem);
 
 /*
- * One recvmmsg(). Returns how many messages there are. `ready`: the socket is said to be, so if there is
+ * One call. Returns how many messages there are. `ready`: the socket is said to be, so if there is
  * none, an error waits: it is read and counted.
  */
 uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock, bool ready);

@@ -126,16 +126,42 @@ static void prepare(struct flux_rx_batch *batch, uint32_t ask)
 	}
 }
 
+/*
+ * How many messages to ask for. A loop that looks by itself looks again at once, so it asks for one where it
+ * found no more the last time, which costs less. Any other reads what is there: what it left would look late.
+ */
+static uint32_t to_ask(const struct flux_rx_batch *batch, bool looks)
+{
+	if (batch->joined)
+		return JOINED_ASK;
+	return looks && !batch->busy ? 1 : FLUX_RX_BATCH;
+}
+
+/* As recvmmsg(). */
+static int receive(struct flux_rx_batch *batch, const struct flux_socket *sock, uint32_t ask)
+{
+	ssize_t len;
+
+	if (ask > 1)
+		return recvmmsg(sock->fd, batch->msgs, ask, MSG_DONTWAIT, NULL);
+	len = recvmsg(sock->fd, &batch->msgs[0].msg_hdr, MSG_DONTWAIT);
+	if (len < 0)
+		return -1;
+	batch->msgs[0].msg_len = (uint32_t)len;
+	return 1;
+}
+
 uint32_t flux_rx_batch_receive(struct flux_rx_batch *batch, struct flux_socket *sock, bool ready)
 {
-	uint32_t ask = batch->joined ? JOINED_ASK : FLUX_RX_BATCH;
+	uint32_t ask = to_ask(batch, !ready);
 	int rc;
 
 	prepare(batch, ask);
 	do {
 		sock->stats.rx_syscalls++;
-		rc = recvmmsg(sock->fd, batch->msgs, ask, MSG_DONTWAIT, NULL);
+		rc = receive(batch, sock, ask);
 	} while (rc < 0 && errno == EINTR);
+	batch->busy = ask > 1 ? rc > 1 : rc > 0;
 	if (rc < 0) {
 		/* Either an error waits here, or the socket was "ready" because one waits in its queue. */
 		if (ready || errno != EAGAIN)

@@ -12,6 +12,8 @@
 
 int __real_sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags);
 int __real_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags, struct timespec *timeout);
+ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
 int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
 int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int __real_socket(int family, int type, int protocol);
@@ -20,6 +22,8 @@ ssize_t __real_getrandom(void *buf, size_t len, unsigned int flags);
 
 int __wrap_sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags);
 int __wrap_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags, struct timespec *timeout);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int __wrap_socket(int family, int type, int protocol);
@@ -108,7 +112,7 @@ static void pretend_sent(struct mmsghdr *msg)
 
 int __wrap_sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 {
-	if (fails(INJECT_SENDMMSG))
+	if (fails(INJECT_SEND))
 		return -1;
 	if (rules.loss && n > 0) {
 		if (!is_lost())
@@ -123,7 +127,18 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 
 int __wrap_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags, struct timespec *timeout)
 {
-	return fails(INJECT_RECVMMSG) ? -1 : __real_recvmmsg(fd, msgs, n, flags, timeout);
+	return fails(INJECT_RECEIVE) ? -1 : __real_recvmmsg(fd, msgs, n, flags, timeout);
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	return fails(INJECT_SEND) ? -1 : __real_sendmsg(fd, msg, flags);
+}
+
+/* The error queue is read by the same call, and has no rule. */
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	return !(flags & MSG_ERRQUEUE) && fails(INJECT_RECEIVE) ? -1 : __real_recvmsg(fd, msg, flags);
 }
 
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 enum inject_call {
-	INJECT_SENDMMSG,
-	INJECT_RECVMMSG,
+	INJECT_SEND,    /* sendmmsg(), or sendmsg() */
+	INJECT_RECEIVE, /* recvmmsg(), or recvmsg() */
 	INJECT_SETSOCKOPT,
 	INJECT_GETSOCKOPT,
 	INJECT_SOCKET,

@@ -166,9 +166,9 @@ static void loss_and_rings_of_four(void **state)
 
 	lay(&l, w, false, 4, 1);
 	while (sent < 1000) {
-		if (inject_count(INJECT_SENDMMSG) / 2 > lost) {
-			lost = inject_count(INJECT_SENDMMSG) / 2;
-			inject_error(INJECT_SENDMMSG, ENOBUFS, 0, 1);
+		if (inject_count(INJECT_SEND) / 2 > lost) {
+			lost = inject_count(INJECT_SEND) / 2;
+			inject_error(INJECT_SEND, ENOBUFS, 0, 1);
 		}
 		while (sent < 1000 && say(&l, &l.mine, sent, 0) == 0)
 			sent++;

@@ -133,7 +133,7 @@ static void everything_at_once(void **state)
 		if (next % 1000 == 0)
 			be_away(FLUX_S(1));
 		else
-			inject_error(INJECT_SENDMMSG, next % 200 ? EAGAIN : ENOBUFS, next % 7, 1 + next % 5);
+			inject_error(INJECT_SEND, next % 200 ? EAGAIN : ENOBUFS, next % 7, 1 + next % 5);
 		late_ns = next > MESSAGES / 2 ? (int64_t)FLUX_MS(10) : 0;
 	}
 	world_until(w, w->b.received == MESSAGES);
@@ -168,7 +168,7 @@ static void e11_away_for_long(void **state)
 	/* No round trip seemed to take as long as we were away. */
 	assert_true(session_stats(&w->a).srtt < FLUX_MS(100) && session_stats(&w->b).srtt < FLUX_MS(100));
 	/* The limit itself holds: nobody is there, and that is found out. */
-	inject_error(INJECT_SENDMMSG, ENOBUFS, 0, INJECT_FOREVER);
+	inject_error(INJECT_SEND, ENOBUFS, 0, INJECT_FOREVER);
 	world_until(w, w->a.closes && w->b.closes);
 	assert_int_equal(w->a.last.reason, FLUX_ETIMEDOUT);
 }

@@ -103,7 +103,7 @@ static void refused(void **state)
 	connect_singly(w);
 	for (int i = 0; i < 50; i++) {
 		inject_send_limit(1 + (uint32_t)i % 5);
-		inject_error(INJECT_SENDMMSG, EAGAIN, (uint32_t)i % 7, 1 + (uint32_t)i % 3);
+		inject_error(INJECT_SEND, EAGAIN, (uint32_t)i % 7, 1 + (uint32_t)i % 3);
 		send_all(&w->b, 40, 1000);
 		world_until(w, w->a.received == w->b.sent);
 	}
@@ -120,16 +120,16 @@ static void s11_no_buffers(void **state)
 	world_connect(w);
 	send_all(&w->b, 100, 1000);
 	world_round(w);
-	before = inject_count(INJECT_SENDMMSG);
+	before = inject_count(INJECT_SEND);
 	turns = 0;
-	inject_error(INJECT_SENDMMSG, ENOBUFS, 0, INJECT_FOREVER);
+	inject_error(INJECT_SEND, ENOBUFS, 0, INJECT_FOREVER);
 	send_all(&w->b, 500, 1000);
 	for (int i = 0; i < 10; i++)
 		world_idle(w);
-	assert_true(inject_count(INJECT_SENDMMSG) - before < 60);
+	assert_true(inject_count(INJECT_SEND) - before < 60);
 	assert_true(turns < 600);
 	assert_true(socket_stats(&w->b).tx_no_buffers > 2);
-	inject_error(INJECT_SENDMMSG, 0, 0, 0);
+	inject_error(INJECT_SEND, 0, 0, 0);
 	world_until(w, w->a.received == w->b.sent);
 	assert_int_equal(w->b.closes, 0);
 }
@@ -140,8 +140,8 @@ static void interrupted(void **state)
 
 	world_connect(w);
 	for (int i = 0; i < 20; i++) {
-		inject_error(INJECT_SENDMMSG, EINTR, 0, 50);
-		inject_error(INJECT_RECVMMSG, EINTR, 0, 50);
+		inject_error(INJECT_SEND, EINTR, 0, 50);
+		inject_error(INJECT_RECEIVE, EINTR, 0, 50);
 		send_all(&w->b, 20, 1000);
 		world_until(w, w->a.received == w->b.sent);
 	}
@@ -158,8 +158,8 @@ static void other_errors(void **state)
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		uint64_t lost = socket_stats(&w->b).tx_errors + socket_stats(&w->a).tx_errors;
 
-		inject_error(INJECT_SENDMMSG, errors[i], 0, 2);
-		inject_error(INJECT_RECVMMSG, errors[i], 1, 3);
+		inject_error(INJECT_SEND, errors[i], 0, 2);
+		inject_error(INJECT_RECEIVE, errors[i], 1, 3);
 		send_all(&w->b, 50, 1000);
 		world_until(w, w->a.received == w->b.sent);
 		assert_int_equal(socket_stats(&w->b).tx_errors + socket_stats(&w->a).tx_errors, lost + 1);
@@ -339,11 +339,11 @@ static void e08_each_turn_works(void **state)
 	for (int i = 0; i < 6; i++)
 		world_idle(w);
 	turns = 0;
-	worked = socket_stats(&w->a).rx_syscalls + socket_stats(&w->b).rx_syscalls + inject_count(INJECT_SENDMMSG);
+	worked = socket_stats(&w->a).rx_syscalls + socket_stats(&w->b).rx_syscalls + inject_count(INJECT_SEND);
 	for (int i = 0; i < 14; i++)
 		world_idle(w);
 	worked = socket_stats(&w->a).rx_syscalls + socket_stats(&w->b).rx_syscalls +
-		 inject_count(INJECT_SENDMMSG) - worked;
+		 inject_count(INJECT_SEND) - worked;
 	assert_int_equal(w->a.closes + w->b.closes, 0);
 	assert_true(worked > 20);
 	assert_true(turns <= worked + worked / 20 + 2);

@@ -194,8 +194,8 @@ static void s16_few_system_calls(void **state)
 	}
 	assert_int_equal(a.wrong, 0);
 	assert_int_equal(stats_of(&a).rx_datagrams, 6400);
-	assert_true(inject_count(INJECT_SENDMMSG) <= 640);
-	assert_true(inject_count(INJECT_RECVMMSG) <= 640);
+	assert_true(inject_count(INJECT_SEND) <= 640);
+	assert_true(inject_count(INJECT_RECEIVE) <= 640);
 	flux_udp_close(a.udp);
 	flux_udp_close(b.udp);
 	world_idle(w);
@@ -217,7 +217,7 @@ static void the_kernel_is_full(void **state)
 		int n, lost = errors[i] == ENOBUFS;
 
 		make(d, 8, 0, &a.addr, 100, 2);
-		inject_error(INJECT_SENDMMSG, errors[i], 0, 1);
+		inject_error(INJECT_SEND, errors[i], 0, 1);
 		n = flux_udp_send(b.udp, d, 8);
 		assert_int_equal(n, lost);
 		assert_int_equal(flux_udp_send(b.udp, d + n, 8 - (uint32_t)n), 0);
@@ -282,7 +282,7 @@ static void from_a_ring_into_a_ring(void **state)
 	assert_int_equal(flux_udp_receive_into(a.udp, &theirs), 0);
 	assert_int_equal(flux_udp_send_from(b.udp, &reader), FLUX_EBUSY);
 	assert_int_equal(flux_udp_receive_into(a.udp, &theirs), FLUX_EBUSY);
-	inject_error(INJECT_SENDMMSG, EAGAIN, 0, 1);
+	inject_error(INJECT_SEND, EAGAIN, 0, 1);
 	while (got < 1000) {
 		while (sent < 1000 && sent < got + 100 && put(&mine, sent, &a.addr, 8 + (uint32_t)(sent % 3)) == 0)
 			sent++;

@@ -241,7 +241,7 @@ static void partial_and_blocked(void **state)
 	for (uint32_t i = 0; i < 5; i++)
 		tx[i] = datagram(i, 10, &t.b.local);
 	inject_send_limit(2);
-	inject_error(INJECT_SENDMMSG, EAGAIN, 2, 1);
+	inject_error(INJECT_SEND, EAGAIN, 2, 1);
 	assert_int_equal(flux_tx_batch_send(&t.a, tx, 5, &done, NULL), FLUX_TX_BLOCKED);
 	assert_int_equal(done, 4);
 	assert_int_equal(t.a.stats.tx_refused, 1);
@@ -260,7 +260,7 @@ static void s11_no_buffers(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 3; i++)
 		tx[i] = datagram(i, 10, &t.b.local);
-	inject_error(INJECT_SENDMMSG, ENOBUFS, 0, 1);
+	inject_error(INJECT_SEND, ENOBUFS, 0, 1);
 	assert_int_equal(flux_tx_batch_send(&t.a, tx, 3, &done, NULL), FLUX_TX_NO_BUFFERS);
 	assert_int_equal(done, 1);
 	assert_int_equal(t.a.stats.tx_no_buffers, 1);
@@ -273,8 +273,8 @@ static void interrupted(void **state)
 	uint32_t done;
 
 	(void)state;
-	inject_error(INJECT_SENDMMSG, EINTR, 0, 100);
-	inject_error(INJECT_RECVMMSG, EINTR, 0, 100);
+	inject_error(INJECT_SEND, EINTR, 0, 100);
+	inject_error(INJECT_RECEIVE, EINTR, 0, 100);
 	assert_int_equal(flux_tx_batch_send(&t.a, &tx, 1, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(done, 1);
 	assert_int_equal(receive(), 1);
@@ -291,13 +291,13 @@ static void errors_are_not_fatal(void **state)
 	for (uint32_t i = 0; i < 3; i++)
 		tx[i] = datagram(i, 10, &t.b.local);
 	for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++) {
-		inject_error(INJECT_SENDMMSG, errors[e], 0, 1);
+		inject_error(INJECT_SEND, errors[e], 0, 1);
 		assert_int_equal(flux_tx_batch_send(&t.a, tx, 3, &done, NULL), FLUX_TX_ALL);
 		assert_int_equal(done, 3);
 		assert_int_equal(receive(), 3);
 		assert_int_equal(t.a.stats.tx_errors, e);
 
-		inject_error(INJECT_SENDMMSG, errors[e], 0, 2);
+		inject_error(INJECT_SEND, errors[e], 0, 2);
 		assert_int_equal(flux_tx_batch_send(&t.a, tx, 3, &done, NULL), FLUX_TX_ALL);
 		assert_int_equal(done, 3);
 		assert_int_equal(receive(), 2);
@@ -439,7 +439,7 @@ static void s01_refused(int error, uint32_t skip)
 		lens[i] = 1000;
 	for (uint32_t i = 0; i < skip; i++)
 		through(lens, 30);
-	inject_error(INJECT_SENDMMSG, error, 0, 1);
+	inject_error(INJECT_SEND, error, 0, 1);
 	through(lens, 30);
 	assert_false(t.a.joins);
 	assert_int_equal(t.a.stats.tx_offload_off, 1);
@@ -474,14 +474,14 @@ static void s13_not_offload(void **state)
 		lens[i] = 1000;
 		tx[i] = datagram(i, 1000, &t.b.local);
 	}
-	inject_error(INJECT_SENDMMSG, EINVAL, 0, INJECT_FOREVER);
+	inject_error(INJECT_SEND, EINVAL, 0, INJECT_FOREVER);
 	assert_int_equal(flux_tx_batch_send(&t.a, tx, 30, &done, NULL), FLUX_TX_ALL);
 	assert_int_equal(done, 30);
 	assert_int_equal(t.a.stats.tx_errors, 30);
-	assert_true(inject_count(INJECT_SENDMMSG) <= 2 * 30 + 1);
+	assert_true(inject_count(INJECT_SEND) <= 2 * 30 + 1);
 	assert_true(t.a.joins);
 	assert_int_equal(t.a.stats.tx_offload_off, 0);
-	inject_error(INJECT_SENDMMSG, 0, 0, 0);
+	inject_error(INJECT_SEND, 0, 0, 0);
 	through(lens, 30);
 	assert_int_equal(t.a.stats.tx_offload_off, 0);
 }
@@ -531,7 +531,7 @@ static void lent_and_copied(void **state)
 	}
 	for (int round = 0; round < 4; round++) {
 		inject_send_limit(round % 2 ? 2 : 0);
-		inject_error(INJECT_SENDMMSG, EAGAIN, 3, 1); /* in the middle of what is copied */
+		inject_error(INJECT_SEND, EAGAIN, 3, 1); /* in the middle of what is copied */
 		for (all = 0; all < 40; all += done) {
 			l.tx = tx + all;
 			(void)flux_tx_batch_send(&t.a, l.tx, 40 - all, &done, &l.lender);

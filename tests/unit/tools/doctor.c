@@ -229,9 +229,9 @@ static void test_batches_refused(void **state)
 {
 	(void)state;
 	expect(row_of(doctor_check_offload, "mmsg"), DOCTOR_OK, "work", "");
-	inject_error(INJECT_SENDMMSG, EPERM, 0, 1);
+	inject_error(INJECT_SEND, EPERM, 0, 1);
 	expect(row_of(doctor_check_offload, "mmsg"), DOCTOR_MISSING, "refused", "seccomp");
-	inject_error(INJECT_RECVMMSG, ENOSYS, 0, 1);
+	inject_error(INJECT_RECEIVE, ENOSYS, 0, 1);
 	expect(row_of(doctor_check_offload, "mmsg"), DOCTOR_MISSING, "refused", "seccomp");
 }
 
