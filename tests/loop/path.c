@@ -56,7 +56,7 @@ static void send_more(struct end *end)
 
 static void finish(struct world *w)
 {
-	inject_error(INJECT_SENDMMSG, 0, 0, 0);
+	inject_error(INJECT_SEND, 0, 0, 0);
 	world_until(w, w->a.received == w->b.sent && told.up == told.down);
 	assert_int_equal(told.wrong, 0);
 	assert_int_equal(w->a.closes + w->b.closes, 0);
@@ -84,17 +84,17 @@ static void s13_down_and_up(void **state)
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		uint64_t before;
 
-		inject_error(INJECT_SENDMMSG, errors[i], 0, INJECT_FOREVER);
+		inject_error(INJECT_SEND, errors[i], 0, INJECT_FOREVER);
 		send_more(&w->b);
 		world_until(w, told.down == i + 1);
 		assert_int_equal(told.last.type, FLUX_EVENT_PATH_DOWN);
 		assert_int_equal(told.last.reason, -errors[i]);
 		assert_string_equal(told.last.text, strerror(errors[i]));
 		assert_string_equal(flux_addr_format(&told.last.peer, peer), w->a.local);
-		before = inject_count(INJECT_SENDMMSG);
+		before = inject_count(INJECT_SEND);
 		for (int k = 0; k < 3; k++)
 			world_idle(w);
-		assert_true(inject_count(INJECT_SENDMMSG) - before < 50);
+		assert_true(inject_count(INJECT_SEND) - before < 50);
 		finish(w);
 		assert_int_equal(told.up, i + 1);
 		assert_int_equal(told.last.type, FLUX_EVENT_PATH_UP);
@@ -109,7 +109,7 @@ static void s13_moments(void **state)
 
 	world_connect(w);
 	for (int i = 0; i < 50; i++) {
-		inject_error(INJECT_SENDMMSG, ENETUNREACH, (uint32_t)i % 3, 4);
+		inject_error(INJECT_SEND, ENETUNREACH, (uint32_t)i % 3, 4);
 		send_more(&w->b);
 		world_until(w, w->a.received == w->b.sent);
 	}
@@ -131,7 +131,7 @@ static void s13_for_ever(void **state)
 	cfg.idle_timeout = FLUX_MS(500);
 	w->b.cfg.endpoint = &cfg;
 	world_connect(w);
-	inject_error(INJECT_SENDMMSG, ENETUNREACH, 0, INJECT_FOREVER);
+	inject_error(INJECT_SEND, ENETUNREACH, 0, INJECT_FOREVER);
 	send_more(&w->b);
 	world_until(w, w->b.closes == 1);
 	assert_int_equal(w->b.last.reason, FLUX_ETIMEDOUT);
@@ -142,7 +142,7 @@ static void s13_for_ever(void **state)
 	end_connect(&c, w->a.local);
 	world_until(w, told.down == 1);
 	assert_int_equal(c.ups, 0);
-	inject_error(INJECT_SENDMMSG, 0, 0, 0);
+	inject_error(INJECT_SEND, 0, 0, 0);
 	world_until(w, c.ups == 1 && told.up == 1);
 	assert_int_equal(told.down, 1);
 	assert_int_equal(told.wrong, 0);
