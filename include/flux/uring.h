@@ -29,7 +29,8 @@ struct flux_uring_cfg {
 	uint32_t buffers;  /**< receive buffers of 64 KiB, a power of two up to 1024; 0: 32 */
 	/**
 	 * 1: the kernel reads long runs of datagrams (16 KiB and more) where they lie, if it and the device can
-	 * (Linux 6.1). Measure it: over the loopback they are copied all the same, and it loses.
+	 * (Linux 6.1). Measure it: over the loopback they are copied all the same, and it loses. Closing a
+	 * binding waits until what it sent is read no more.
 	 */
 	uint32_t zero_copy;
 };
@@ -67,7 +68,7 @@ FLUX_API FLUX_MUST_CHECK int flux_loop_open_uring(struct flux_loop **loop, const
  *         FLUX_EINVAL: not a loop of flux_loop_open_uring(), or it is being polled.
  *
  * Thread: owner.
- * Cost:   one system call, what is to be armed, sent and waited for included.
+ * Cost:   one system call, what is to be armed and waited for included, and one for each batch sent.
  */
 FLUX_API int flux_loop_poll_uring(struct flux_loop *loop, flux_ts timeout);
 

@@ -158,6 +158,7 @@ static void i12_killed(void **state)
 
 		flood.board->received = 0;
 		flood.cfg.no_defer = i % 2;
+		flood.cfg.zero_copy = i / 2 % 2;
 		child_start(&child, flood_body, &flood);
 		assert_int_equal(child_await(&child), 'o');
 		while (flood.board->received < 1 + i * 997 % 5000)
