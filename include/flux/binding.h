@@ -97,7 +97,8 @@ FLUX_API void flux_binding_close(struct flux_binding *binding);
  * @param peer  "host:port". A name is looked up, which may block; give an address to be sure.
  * @param sid   [out] set only on success.
  *
- * @return 0; FLUX_EINVAL: does not resolve; FLUX_EBUSY: max_sessions are open.
+ * @return 0; FLUX_EINVAL: does not resolve; FLUX_EBUSY: max_sessions are open; -EBADF, -ENOTSOCK: somebody
+ *         closed the socket's descriptor: close the binding and open another.
  *
  * Thread: owner.
  */

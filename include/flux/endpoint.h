@@ -128,7 +128,8 @@ struct flux_event {
 	flux_sid sid;
 	int reason;            /**< CLOSED: 0 graceful, or FLUX_ETIMEDOUT, FLUX_ERESTARTED, FLUX_ERESET,
 				*   FLUX_EREFUSED, FLUX_EVERSION, FLUX_EPROTO, FLUX_EABORTED,
-				*   FLUX_EUNDELIVERED, FLUX_ENOMEM; PATH_DOWN: a negative errno value */
+				*   FLUX_EUNDELIVERED, FLUX_ENOMEM; -EBADF or -ENOTSOCK where the
+				*   socket was closed, and not by us. PATH_DOWN: a negative errno value */
 	uint32_t incoming;     /**< UP: 1 if the peer connected */
 	uint32_t code;         /**< CLOSED: the peer's or our close code (protocol 2.8; 256 and up are the
 				*   application's) */
@@ -250,6 +251,18 @@ FLUX_API void flux_endpoint_retire(struct flux_endpoint *ep, const uint32_t *tok
  * Cost:   O(1).
  */
 FLUX_API flux_ts flux_endpoint_deadline(const struct flux_endpoint *ep);
+
+/**
+ * The socket is lost for good: end every session at once, without a word to its peer. Each has a CLOSED event, with
+ * what was not delivered. Nothing keeps the endpoint from being used on, with another socket.
+ *
+ * @param reason  a negative code for these events, as a negated errno value.
+ * @param text    words for them, up to 200 bytes; NULL is "".
+ *
+ * Thread: owner.
+ * Cost:   O(max_sessions).
+ */
+FLUX_API void flux_endpoint_abandon(struct flux_endpoint *ep, flux_ts now, int reason, const char *text);
 
 /**
  * Let time pass: timers that are due fire. Early or late calls are harmless.

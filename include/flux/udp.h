@@ -94,7 +94,8 @@ FLUX_API FLUX_MUST_CHECK int flux_udp_open(struct flux_udp **udp, struct flux_lo
  *
  * @return how many are done with, from the first on: sent, or refused for good and counted in tx_errors.
  *         Fewer than `n`: the socket is full, on_writable tells when to go on with the rest.
- *         FLUX_EINVAL: `n`; FLUX_ECLOSED.
+ *         FLUX_EINVAL: `n`; FLUX_ECLOSED; -EBADF, -ENOTSOCK: somebody closed the socket's descriptor, and
+ *         nothing comes or goes any more: close this and open another.
  *
  * Cost:   a system call for 64 of them, or for 64 runs.
  */

@@ -216,6 +216,8 @@ int flux_binding_connect(struct flux_binding *binding, const char *peer, flux_si
 		return flux_loop_stranger(loop);
 	if (binding->member.closing)
 		return flux_loop_fail(loop, FLUX_ECLOSED, "the binding is closed");
+	if (binding->sock.broken)
+		return flux_loop_fail(loop, binding->sock.broken, FLUX_SOCKET_BROKEN);
 	rc = flux_resolve(peer, family, &addr, loop->detail, sizeof(loop->detail));
 	if (rc < 0)
 		return rc;

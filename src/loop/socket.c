@@ -219,6 +219,8 @@ void flux_socket_read_errors(struct flux_socket *sock)
 		if (recvmsg(sock->fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
 			if (errno == EINTR)
 				continue;
+			if (errno == EBADF || errno == ENOTSOCK)
+				sock->broken = -errno;
 			return;
 		}
 		sock->stats.icmp_errors++;

@@ -9,6 +9,7 @@
 
 struct flux_socket {
 	int fd;                 /* -1: closed */
+	int broken;             /* a negative errno value: somebody else closed it; 0 */
 	uint8_t family;         /* 4, or 6, which speaks to IPv4 by mapped addresses */
 	bool joins;             /* the kernel cuts runs of datagrams (UDP_SEGMENT) */
 	bool joined;            /* it joins what comes (UDP_GRO) */
@@ -51,8 +52,12 @@ void flux_socket_close(struct flux_socket *sock);
 
 /*
  * Empty the error queue: ICMP answers and the kernel's own complaints, which keep the socket "ready"
- * until they are read. They are counted; what they mean for a session, its timers find out.
+ * until they are read. They are counted; what they mean for a session, its timers find out. If there is no
+ * socket any more, sets `broken`.
  */
 void flux_socket_read_errors(struct flux_socket *sock);
+
+/* The words for a broken one. */
+#define FLUX_SOCKET_BROKEN "the socket was closed behind its back: its descriptor is the library's until its handle is closed"
 
 #endif

@@ -133,6 +133,19 @@ static void send_due(struct flux_binding *binding)
 		flux_binding_touch(binding); /* there is more, most likely */
 }
 
+/*
+ * Somebody closed the socket: its sessions end. The number is not closed again, as it may be another's by now, and no
+ * adapter looks at it any more.
+ */
+static void part_from_socket(struct flux_binding *binding)
+{
+	(void)flux_member_watch(&binding->member, binding->sock.fd, 0);
+	binding->sock.fd = -1;
+	binding->tx_blocked = false;
+	flux_loop_fail(binding->member.loop, binding->sock.broken, FLUX_SOCKET_BROKEN);
+	flux_endpoint_abandon(binding->ep, flux_binding_now(binding), binding->sock.broken, FLUX_SOCKET_BROKEN);
+}
+
 /* ---- The turn ---- */
 
 void flux_binding_on_fd(struct flux_member *member, uint32_t events)
@@ -221,6 +234,8 @@ void flux_binding_flush(struct flux_member *member)
 		return;
 	binding->member.active = false;
 	send_due(binding);
+	if (binding->sock.broken && binding->sock.fd >= 0)
+		part_from_socket(binding);
 	flux_binding_deliver(binding); /* what came of sending */
 	binding->spent = false;
 }

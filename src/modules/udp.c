@@ -24,6 +24,10 @@ static void on_fd(struct flux_member *member, uint32_t events)
 	}
 	if (events & FLUX_LOOP_IN && !member->closing)
 		flux_udp_receive(udp, true);
+	if (udp->sock.broken && udp->sock.fd >= 0) { /* see flux_udp_send(); nobody has to look at it any more */
+		(void)flux_member_watch(member, udp->sock.fd, 0);
+		udp->sock.fd = -1;
+	}
 }
 
 static void advance(struct flux_member *member, flux_ts now)

@@ -54,7 +54,8 @@ int flux_udp_send(struct flux_udp *udp, const struct flux_tx *tx, uint32_t n)
 		return flux_loop_fail(loop, FLUX_ECLOSED, "the socket is closed");
 	if (n == 0 || n > FLUX_UDP_BATCH)
 		return flux_loop_fail(loop, FLUX_EINVAL, "1 to %u datagrams a call, not %u", FLUX_UDP_BATCH, n);
-	return (int)send_batch(udp, tx, n);
+	n = send_batch(udp, tx, n);
+	return udp->sock.broken ? flux_loop_fail(loop, udp->sock.broken, FLUX_SOCKET_BROKEN) : (int)n;
 }
 
 /* ---- From a ring ---- */

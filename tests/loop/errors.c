@@ -6,10 +6,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "loop/binding.h"
+#include "modules/udp.h"
 #include "tests/lib/inject.h"
 #include "tests/loop/pollhost.h"
 #include "tests/loop/world.h"
@@ -203,6 +207,80 @@ static void before_and_after(void **state)
 	expect(w, flux_binding_abort_session(w->b.binding, w->b.sid, 0, NULL), FLUX_ECLOSED, "binding");
 	(void)flux_binding_get_session_stats(w->b.binding, w->b.sid, &stats);
 	world_until(w, w->b.ended);
+}
+
+static uint64_t acked(const struct end *end)
+{
+	struct flux_session_stats stats = { .size = sizeof(stats) };
+
+	(void)flux_binding_get_session_stats(end->binding, end->sid, &stats);
+	return stats.tx_acked_messages;
+}
+
+/* Somebody closes the socket's descriptor, and maybe the number is another's then. */
+static void close_behind_its_back(struct world *w, int fd, bool reuse)
+{
+	int other = open("/dev/null", O_RDWR | O_CLOEXEC);
+	flux_sid sid;
+
+	assert_true(other >= 0);
+	assert_int_equal(reuse ? dup2(other, fd) : close(fd), reuse ? fd : 0);
+	assert_int_equal(end_send(&w->b, 100), 0);
+	assert_int_equal(end_send(&w->b, 100), 0);
+	world_until(w, w->b.closes);
+	assert_int_equal(w->b.last.reason, reuse ? -ENOTSOCK : -EBADF);
+	assert_int_equal(w->b.last.undelivered, 2);
+	assert_non_null(strstr(w->b.last.text, "behind its back"));
+	expect(w, flux_binding_connect(w->b.binding, w->a.local, &sid), w->b.last.reason, "behind its back");
+	world_idle(w);
+	flux_binding_close(w->b.binding);
+	world_until(w, w->b.ended);
+	if (reuse) {
+		assert_int_equal(fcntl(fd, F_GETFD) >= 0, 1); /* it is not ours to close */
+		close(fd);
+	}
+	close(other);
+}
+
+/* E10: the sessions end with an event, and the loop goes on. */
+static void e10_descriptor_closed(void **state)
+{
+	struct world *w = begin(state);
+
+	end_open(&w->a, "127.0.0.1:0");
+	for (int reuse = 0; reuse < 2; reuse++) {
+		w->a.ups = w->b.ups = w->b.closes = w->b.ended = 0;
+		w->a.sid = 0;
+		w->a.pub = NULL;
+		w->a.received = w->b.sent = 0;
+		end_open(&w->b, NULL);
+		end_connect(&w->b, w->a.local);
+		world_until(w, w->a.ups && w->b.ups);
+		assert_int_equal(end_send(&w->b, 100), 0);
+		world_until(w, w->a.received == 1);
+		world_until(w, acked(&w->b) == 1);
+		close_behind_its_back(w, w->b.binding->sock.fd, reuse);
+	}
+}
+
+static void e10_plain_socket_closed(void **state)
+{
+	struct flux_udp_cfg cfg = FLUX_UDP_CFG_INIT;
+	struct flux_tx tx = { .body = "x", .body_len = 1 };
+	struct world *w = begin(state);
+	struct flux_udp *udp;
+
+	cfg.local = "127.0.0.1:0";
+	assert_int_equal(flux_udp_open(&udp, w->loop, &cfg), 0);
+	flux_udp_local(udp, &tx.to);
+	assert_int_equal(flux_udp_send(udp, &tx, 1), 1);
+	world_round(w);
+	close(udp->sock.fd);
+	world_idle(w);
+	expect(w, flux_udp_send(udp, &tx, 1), -EBADF, "behind its back");
+	world_idle(w);
+	flux_udp_close(udp);
+	world_idle(w);
 }
 
 /* A08: what a send was given may be reused at once. */
@@ -460,6 +538,8 @@ int main(void)
 		{ "s02_short_buffer", s02_short_buffer },
 		{ "sessions", sessions },
 		{ "before_and_after", before_and_after },
+		{ "e10_descriptor_closed", e10_descriptor_closed },
+		{ "e10_plain_socket_closed", e10_plain_socket_closed },
 		{ "a08_copied", a08_copied },
 		{ "adapters_of_others", adapters_of_others },
 		{ "no_memory", no_memory },

@@ -136,7 +136,7 @@ void pollhost_round(void *arg)
 	forget_closed(host);
 	poll(host->fds, host->n, sleep_ms(host));
 	for (nfds_t i = 0; i < host->n && host->loop; i++) {
-		uint32_t events = (host->fds[i].revents & (POLLIN | POLLERR | POLLHUP) ? FLUX_LOOP_IN : 0) |
+		uint32_t events = (host->fds[i].revents & (POLLIN | POLLERR | POLLHUP | POLLNVAL) ? FLUX_LOOP_IN : 0) |
 				  (host->fds[i].revents & POLLOUT ? FLUX_LOOP_OUT : 0);
 
 		if (events && host->fds[i].fd >= 0)

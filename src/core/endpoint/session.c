@@ -229,3 +229,18 @@ int flux_session_abort(struct flux_endpoint *ep, flux_ts now, flux_sid sid, uint
 			 (uint16_t)flux_min_u32(code, UINT16_MAX), text);
 	return 0;
 }
+
+void flux_endpoint_abandon(struct flux_endpoint *ep, flux_ts now, int reason, const char *text)
+{
+	flux_endpoint_clock(ep, now);
+	for (uint32_t i = 0; i < ep->cfg.max_sessions; i++) {
+		struct flux_session *s = &ep->sessions[i];
+
+		if (s->state == FLUX_S_FREE || s->state == FLUX_S_TOMB)
+			continue;
+		if (s->state == FLUX_S_CLOSING)
+			flux_session_closed(ep, s); /* why, was said already */
+		else
+			flux_session_end(ep, s, reason, 0, FLUX_CODE_OK, text);
+	}
+}

@@ -407,11 +407,52 @@ static void close_with_an_open_claim(void **state)
 	assert_int_equal(p.n_messages[SERVER], 1);
 }
 
+/* The socket is lost: a session that is up and one that knocks end, and nothing is sent. */
+static void abandoned(void **state)
+{
+	const struct flux_addr nobody = { .family = 4, .port = 9, .ip = { 127, 0, 0, 1 } };
+	flux_sid knocking;
+
+	(void)state;
+	p.lose[SERVER] = true;
+	send_n(CLIENT, 3, 100);
+	assert_int_equal(flux_endpoint_connect(p.ep[CLIENT], p.now, &nobody, &knocking), 0);
+	flux_endpoint_abandon(p.ep[CLIENT], p.now, -EBADF, "gone");
+	flux_endpoint_abandon(p.ep[CLIENT], p.now, -EPIPE, "again");
+	assert_int_equal(pair_flush(&p, CLIENT), 0);
+	pair_drain(&p, CLIENT);
+	assert_int_equal(p.n_events[CLIENT], 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct flux_event *e = &p.events[CLIENT][i];
+
+		assert_int_equal(e->type, FLUX_EVENT_CLOSED);
+		assert_int_equal(e->reason, -EBADF);
+		assert_string_equal(e->text, "gone");
+		assert_int_equal(e->undelivered, e->sid == p.sid[CLIENT] ? 3 : 0);
+	}
+	all_gone();
+	closed(SERVER, FLUX_ETIMEDOUT, FLUX_CODE_IDLE);
+}
+
+/* One that is closing already keeps its own reason. */
+static void abandoned_while_closing(void **state)
+{
+	(void)state;
+	assert_int_equal(flux_session_abort(p.ep[CLIENT], p.now, p.sid[CLIENT], 300, "no more"), 0);
+	flux_endpoint_abandon(p.ep[CLIENT], p.now, -EBADF, "gone");
+	pair_drain(&p, CLIENT);
+	closed(CLIENT, FLUX_EABORTED, 300);
+	pair_run(&p, FLUX_S(1));
+	assert_int_equal(p.n_events[CLIENT], 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(abandoned),
+		CASE(abandoned_while_closing),
 		CASE(graceful),
 		CASE(graceful_waits_for_the_reader),
 		CASE(linger_runs_out),
