@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -143,6 +145,50 @@ static void s02_short_buffer(void **state)
 	flux_binding_get_stats(w->a.binding, &stats);
 	assert_int_equal(stats.rcvbuf, 425984);
 	assert_int_equal(stats.rcvbuf_short, 1);
+}
+
+/* S17: an older kernel lacks one of these. A server opens and serves, and its counters show what is off. */
+static void s17_older_kernels(void **state)
+{
+	static const struct {
+		int level, name;
+		uint32_t feature;
+	} lacks[] = {
+		{ SOL_UDP, UDP_SEGMENT, 0 },
+		{ SOL_UDP, UDP_GRO, 0 },
+		{ SOL_SOCKET, SO_RXQ_OVFL, FLUX_SOCKET_DROPS },
+		{ SOL_SOCKET, SO_TIMESTAMPNS, FLUX_SOCKET_STAMPS },
+		{ IPPROTO_IP, IP_RECVERR, FLUX_SOCKET_ERRORS },
+		{ IPPROTO_IPV6, IPV6_V6ONLY, FLUX_SOCKET_IPV4 },
+		{ IPPROTO_IPV6, IPV6_RECVPKTINFO, FLUX_SOCKET_LOCAL },
+	};
+	const uint32_t all = FLUX_SOCKET_DROPS | FLUX_SOCKET_STAMPS | FLUX_SOCKET_ERRORS | FLUX_SOCKET_IPV4 |
+			     FLUX_SOCKET_LOCAL;
+	struct flux_binding_stats stats = { .size = sizeof(stats) };
+	struct world *w = begin(state);
+	struct flux_addr at;
+	char peer[FLUX_ADDR_TEXT];
+
+	end_open(&w->b, NULL);
+	for (size_t i = 0; i < COUNT(lacks); i++) {
+		inject_option(lacks[i].level, lacks[i].name, ENOPROTOOPT);
+		end_open(&w->a, ":0");
+		flux_binding_get_stats(w->a.binding, &stats);
+		assert_int_equal(stats.features, all & ~lacks[i].feature);
+		assert_false(stats.tx_offload && lacks[i].level == SOL_UDP && lacks[i].name == UDP_SEGMENT);
+		assert_false(stats.rx_offload && lacks[i].level == SOL_UDP && lacks[i].name == UDP_GRO);
+		flux_binding_local(w->a.binding, &at);
+		at = (struct flux_addr){ .ip = { 127, 0, 0, 1 }, .port = at.port, .family = 4 };
+		w->a.ups = w->b.ups = 0;
+		w->b.pub = NULL;
+		end_connect(&w->b, flux_addr_format(&at, peer));
+		world_until(w, w->a.ups && w->b.ups);
+		w->b.sent = w->a.received = 0;
+		assert_int_equal(end_send(&w->b, 3000), 0);
+		world_until(w, w->a.received == 1);
+		flux_binding_close(w->a.binding);
+		world_until(w, w->a.ended == i + 1);
+	}
 }
 
 /* ---- Sessions and handles ---- */
@@ -536,6 +582,7 @@ int main(void)
 		{ "configurations", configurations },
 		{ "the_system", the_system },
 		{ "s02_short_buffer", s02_short_buffer },
+		{ "s17_older_kernels", s17_older_kernels },
 		{ "sessions", sessions },
 		{ "before_and_after", before_and_after },
 		{ "e10_descriptor_closed", e10_descriptor_closed },
