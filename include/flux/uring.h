@@ -90,6 +90,16 @@ FLUX_API int flux_loop_run_uring(struct flux_loop *loop);
  */
 FLUX_API int flux_loop_is_uring(const struct flux_loop *loop);
 
+/**
+ * How often a receive found every buffer in use. What comes meanwhile waits in the socket and is received when
+ * buffers went back, but a socket holds little: if it is often, raise struct flux_uring_cfg.buffers.
+ *
+ * @return a count since the loop was opened; 0: never, or not a loop over io_uring.
+ *
+ * Thread: owner.
+ */
+FLUX_API uint64_t flux_loop_uring_stalls(const struct flux_loop *loop);
+
 #ifdef __cplusplus
 }
 #endif

@@ -197,6 +197,13 @@ int flux_loop_is_uring(const struct flux_loop *loop)
 	return flux_loop_host(loop, &uring_ops) != NULL;
 }
 
+uint64_t flux_loop_uring_stalls(const struct flux_loop *loop)
+{
+	const struct flux_uring_host *host = flux_loop_host(loop, &uring_ops);
+
+	return host ? host->stalls : 0;
+}
+
 /* ---- Opening ---- */
 
 static int read_cfg(struct flux_uring_cfg *cfg, const struct flux_uring_cfg *user, char *why)

@@ -120,6 +120,7 @@ struct flux_uring_host {
 	struct flux_uring_watch *gone;
 	struct flux_uring_arrival *inbox; /* as long as there are buffers */
 	uint32_t head, count;
+	uint64_t stalls; /* receives that found no buffer */
 
 	struct flux_uring_send *sends;       /* all of them; NULL: it copies */
 	struct flux_uring_send *free, *sent; /* unused; ended and not yet told */

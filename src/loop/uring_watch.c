@@ -76,6 +76,8 @@ static void reap_message(struct flux_uring_host *host, struct flux_uring_op *op,
 		return;
 	/* It ended, be it an error, no buffer or a full completion queue: arm it when all that was handed out. */
 	op->in_flight = false;
+	if (res == -ENOBUFS)
+		host->stalls++;
 	if (!watch->tag || res == -ECANCELED)
 		return;
 	if (res < 0 && res != -ENOBUFS)

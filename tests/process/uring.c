@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes over io_uring: killed in mid-flood, many with little memory to lock, and those to whom it is
- * refused, which do all that is asked of a loop by the other way.
+ * Processes over io_uring: killed in mid-flood, many with little memory to lock, those without its clock, and
+ * those to whom it is refused, which do all that is asked of a loop by the other way.
  *
  *	uring [ROUNDS]	so many are killed, 50 by default
  */
@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <netinet/in.h>
 #include <sys/mman.h>
@@ -23,8 +24,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/io_uring.h>
+
 #include <flux/pub.h>
 #include <flux/sub.h>
+#include <flux/timer.h>
 #include <flux/uring.h>
 
 #include "tests/lib/child.h"
@@ -203,6 +207,100 @@ static void i02_memlock(void **state)
 	}
 }
 
+/* ---- Time ---- */
+
+/* Descriptors that are timers. */
+static int count_timers(void)
+{
+	char path[64], target[64];
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, target, sizeof(target)) > 0 && strncmp(target, "anon_inode:[timerfd]", 20) == 0)
+			n++;
+	}
+	return n;
+}
+
+static void on_due(void *ctx, struct flux_timer *timer)
+{
+	(void)timer;
+	*(int *)ctx = 1;
+}
+
+/* The loop wakes for a deadline, by itself or with the help of so many descriptors. */
+static int wake_in_time(int timers)
+{
+	struct flux_timer *timer;
+	struct flux_loop *loop;
+	int before = count_timers(), due = 0;
+	flux_ts at;
+
+	CHECK(flux_loop_open_uring(&loop, NULL, NULL) == 0 && flux_loop_is_uring(loop));
+	CHECK(count_timers() == before + timers);
+	CHECK(flux_timer_open(&timer, loop, on_due, &due) == 0);
+	for (int i = 0; i < 3; i++) {
+		at = flux_loop_now() + FLUX_MS(2);
+		due = 0;
+		flux_timer_set(timer, at);
+		while (!due)
+			CHECK(flux_loop_poll_uring(loop, FLUX_NEVER) >= 0);
+		CHECK(flux_loop_now() >= at);
+	}
+	flux_loop_close(loop);
+	CHECK(count_timers() == before);
+	return 0;
+}
+
+#define REGISTER_CLOCK 29u
+
+static int older_clock_body(void *arg)
+{
+	(void)arg;
+	if (!child_forbid_argument(EINVAL, SYS_io_uring_register, 1, REGISTER_CLOCK))
+		return CHILD_SKIP;
+	return wake_in_time(1);
+}
+
+/* A wait is told by the clock of deadlines; before Linux 6.12, where it cannot be, a timerfd does it. */
+static void i16_older_clock(void **state)
+{
+	int rc;
+
+	(void)state;
+	need_uring();
+	rc = child_run(older_clock_body, NULL);
+	if (rc == CHILD_SKIP)
+		skip();
+	assert_int_equal(rc, 0);
+}
+
+static int clock_body(void *arg)
+{
+	(void)arg;
+	return wake_in_time(0);
+}
+
+static int has_clock(void *arg)
+{
+	const uint32_t clock[4] = { CLOCK_BOOTTIME };
+	struct io_uring_params p = { 0 };
+	int fd = (int)syscall(SYS_io_uring_setup, 1, &p);
+
+	(void)arg;
+	return fd >= 0 && syscall(SYS_io_uring_register, fd, REGISTER_CLOCK, clock, 0) == 0;
+}
+
+static void time_of_its_own(void **state)
+{
+	(void)state;
+	need_uring();
+	if (child_run(has_clock, NULL) != 1)
+		skip(); /* before Linux 6.12 */
+	assert_int_equal(child_run(clock_body, NULL), 0);
+}
+
 /* ---- Refused ---- */
 
 struct refused {
@@ -257,6 +355,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(i12_killed),
 		cmocka_unit_test(i02_memlock),
+		cmocka_unit_test(i16_older_clock),
+		cmocka_unit_test(time_of_its_own),
 		cmocka_unit_test(i01_refused),
 	};
 
