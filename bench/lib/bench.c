@@ -18,7 +18,7 @@ static void usage(const char *program)
 {
 	fprintf(stderr,
 		"Usage: %s [-l] [--size BYTES] [--seconds S] [--nopin] [--offload | --no-offload] "
-		"[--loop KIND] [--idle HOW] [--sessions N] [--rate N] [--unbounded] "
+		"[--loop KIND] [--idle HOW] [--sessions N] [--rate N] [--work N] [--unbounded] "
 		"[--singly] [--max-datagram N] [HOST:PORT]\n",
 		program);
 	exit(2);
@@ -35,6 +35,7 @@ static const struct option longs[] = {
 	{ "sessions", required_argument, NULL, 'S' },
 	{ "rate", required_argument, NULL, 'r' },
 	{ "unbounded", no_argument, NULL, 'u' },
+	{ "work", required_argument, NULL, 'w' },
 	{ "singly", no_argument, NULL, '1' },
 	{ "max-datagram", required_argument, NULL, 'd' },
 	{ NULL, 0, NULL, 0 },
@@ -77,6 +78,9 @@ static void parse_option(struct bench_options *options, int option, const char *
 	case 'r':
 		options->rate = (uint32_t)strtoul(optarg, NULL, 10);
 		break;
+	case 'w':
+		options->work = (uint32_t)strtoul(optarg, NULL, 10);
+		break;
 	case 'u':
 		options->unbounded = true;
 		break;
@@ -92,6 +96,7 @@ void bench_parse(struct bench_options *options, int argc, char **argv)
 	options->spread = true;
 	options->sessions = options->sessions ? options->sessions : 1;
 	options->rate = options->rate ? options->rate : 1000;
+	options->work = 1;
 	while ((option = getopt_long(argc, argv, "l", longs, NULL)) != -1)
 		parse_option(options, option, argv[0]);
 	if (optind < argc)

@@ -24,6 +24,7 @@ struct bench_options {
 	uint32_t rate;         /* --rate N, messages a second */
 	bool singly;           /* --singly: each message by calls of its own, not several small ones at a time */
 	uint32_t max_datagram; /* --max-datagram N; 0: the default */
+	uint32_t work;         /* --work N: read each message so often, so that the receiver is the slower end */
 	bool unbounded;        /* --unbounded: receive until there is nothing, whoever else waits */
 };
 

@@ -23,6 +23,7 @@ struct flood_receiver {
 	void (*on_end)(void *ctx);
 	void *ctx;
 
+	uint32_t work; /* times that each message is read */
 	struct flood_outcome outcome;
 	uint64_t first_ns, last_ns;
 	struct flux_timer *linger;
