@@ -106,13 +106,13 @@ done
 
 # shellcheck disable=SC2086 # options
 {
-	for size in 8 9 63 65 1000 1201 5000 100K 1M; do
+	for size in 8 9 1201 5000 1M; do
 		measure rudp $short --size $size
 		none_lost
 		measure rtt --over rudp $short --size $size
 		none_lost
 	done
-	for size in 8 9 65 1000 1472 1473 65507; do
+	for size in 8 9 1473 65507; do
 		measure udp $short --size $size --rate 1000
 		agree $size
 		measure rtt --over udp $short --size $size
@@ -168,7 +168,7 @@ done
 	finish "--delay takes its time, each way"
 }
 
-start perf $fluxperf rudp $short --rounds 3
+start perf $fluxperf rudp $short --loop thread --rounds 3
 await "$pid"
 expect_status perf 0
 [ "$(wc -l <"$tmp/perf.out")" -eq 6 ] || complain "not 6 lines: $(cat "$tmp/perf.out")"
@@ -210,7 +210,7 @@ interrupt()
 	fi
 	# shellcheck disable=SC2086 # a list
 	busy $children
-	kill -INT -- "$whom$pid"
+	kill -INT "$whom$pid"
 	await "$pid"
 	expect_status perf 1
 	expect_words perf "stopped by a signal"

@@ -10,6 +10,9 @@
 /* Messages between two looks at the clock and at the signs. */
 #define SOME 1024u
 
+/* Nobody sends any more: all has come when nothing does for so long, in turns that look for it first. */
+#define DRAIN FLUX_MS(2)
+
 /* An answer that does not come within four times the delay and this is lost, over plain UDP. */
 #define PATIENCE FLUX_MS(100)
 
@@ -90,17 +93,6 @@ void net_end_room(struct net_end *end)
 		next_round(end);
 }
 
-static void on_timer(void *ctx, struct flux_timer *timer)
-{
-	struct net_end *end = ctx;
-
-	(void)timer;
-	if (!end->up)
-		net_end_room(end);
-	else if (!end->over && !end->stopping)
-		next_round(end);
-}
-
 /* Whether the answer that is awaited is lost. Looked at when it may be, as most are not. */
 static void on_patience(void *ctx, struct flux_timer *timer)
 {
@@ -170,11 +162,42 @@ static void on_stop(void *ctx, struct flux_watch *watch, uint32_t events)
 		end->wire->finish(end);
 }
 
+static uint64_t came(const struct net_end *end)
+{
+	const struct check *check = &end->party->check;
+
+	return check->received + check->damaged + check->disordered;
+}
+
+static void drain(struct net_end *end)
+{
+	if (end->drained && end->had == came(end)) {
+		net_end_over(end);
+		return;
+	}
+	end->drained = true;
+	end->had = came(end);
+	flux_timer_set(end->timer, flux_loop_now() + DRAIN);
+}
+
 static void on_end(void *ctx, struct flux_watch *watch, uint32_t events)
 {
 	(void)events;
 	flux_watch_close(watch);
-	net_end_over(ctx);
+	drain(ctx);
+}
+
+static void on_timer(void *ctx, struct flux_timer *timer)
+{
+	struct net_end *end = ctx;
+
+	(void)timer;
+	if (!end->peer)
+		drain(end);
+	else if (!end->up)
+		net_end_room(end);
+	else if (!end->over && !end->stopping)
+		next_round(end);
 }
 
 static int open_timers(struct net_end *end)

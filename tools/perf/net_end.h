@@ -43,12 +43,14 @@ struct net_end {
 	const struct net_wire *wire;
 	const char *peer; /* NULL: the receiver */
 	struct loop loop;
-	struct flux_timer *timer; /* when to write the next one */
+	struct flux_timer *timer; /* when to write the next one; the receiver's: see `drained` */
 	bool up;                  /* messages may be written */
 	bool full;
 	bool stopping; /* no more is written */
 	bool asking;   /* rtt: an answer is awaited */
 	bool over;
+	bool drained; /* the receiver has begun to wait for the last ones, when he */
+	uint64_t had; /* had so many */
 
 	/* The wire's own. */
 	struct flux_binding *binding;

@@ -18,8 +18,6 @@
 #define SOON_NS     1000000u
 #define LOOK_NS     10000000u
 #define PROGRESS_NS 500000000u
-/* Plain UDP is through when nothing has come for so long, and twice the delay. */
-#define QUIET_NS UINT64_C(100000000)
 
 enum member {
 	RECEIVER,
@@ -93,12 +91,12 @@ static void mourn(struct team *team, enum member member, int status)
 	team->pids[member] = 0;
 }
 
-static void reap(struct team *team, int flags)
+static void reap(struct team *team)
 {
 	int status;
 
 	for (int i = 0; i < MEMBERS; i++)
-		if (team->pids[i] && waitpid(team->pids[i], &status, flags) == team->pids[i])
+		if (team->pids[i] && waitpid(team->pids[i], &status, WNOHANG) == team->pids[i])
 			mourn(team, (enum member)i, status);
 }
 
@@ -128,12 +126,12 @@ static void look(struct team *team, uint32_t after_ns)
 	const struct timespec ts = { 0, after_ns };
 
 	nanosleep(&ts, NULL);
-	reap(team, WNOHANG);
+	reap(team);
 }
 
 static int await(struct team *team, const struct net_place *place)
 {
-	while (!team->failed && !*team->stopped && !net_place_known(place))
+	while (!team->failed && !net_place_known(place))
 		look(team, SOON_NS);
 	return team->failed ? CLI_FAILED : CLI_OK;
 }
@@ -166,20 +164,27 @@ static void watch_sender(struct team *team)
 		show_progress(team, now, from, true);
 }
 
-/* Until all has come that will. */
-static void watch_arrivals(struct team *team)
+static void end_relay(struct team *team)
 {
-	struct net_stage *stage = team->stage;
-	uint64_t quiet = QUIET_NS + (uint64_t)(2e6 * stage->options->delay_ms);
-	uint64_t last = clock_now(), had = 0;
-
-	while (!team->failed && !stage->options->rtt && arrived(stage) < stage->parties[NET_SENDER].written &&
-	       clock_now() - last < quiet) {
-		if (arrived(stage) != had)
-			last = clock_now();
-		had = arrived(stage);
+	if (team->pids[RELAY])
+		kill(team->pids[RELAY], SIGTERM);
+	while (!team->failed && team->pids[RELAY])
 		look(team, SOON_NS);
-	}
+}
+
+/*
+ * In the order of their way, so that what has been sent arrives or is lost: the sender has ended, the relay
+ * lets through what it has, then the receiver takes what is there. Over Flux all has arrived by now, and the
+ * receiver, who may still be speaking to one who has gone, ends first.
+ */
+static void end_others(struct team *team)
+{
+	if (!team->stage->options->reliable)
+		end_relay(team);
+	sign(team->stage->end_fd);
+	while (!team->failed && team->pids[RECEIVER])
+		look(team, SOON_NS);
+	end_relay(team);
 }
 
 /* ---- All of it ---- */
@@ -208,19 +213,12 @@ int net_team_play(struct net_stage *stage, const volatile int *stopped)
 	rc = start_all(&team);
 	if (rc == CLI_OK) {
 		watch_sender(&team);
-		watch_arrivals(&team);
+		end_others(&team);
 	}
-	if (rc != CLI_OK || team.failed) {
-		for (int i = 0; i < MEMBERS; i++)
-			if (team.pids[i])
-				kill(team.pids[i], SIGKILL);
-		while (waitpid(-1, NULL, 0) > 0)
-			;
-		return CLI_FAILED;
-	}
-	sign(stage->end_fd);
-	if (team.pids[RELAY])
-		kill(team.pids[RELAY], SIGTERM);
-	reap(&team, 0);
-	return team.failed ? CLI_FAILED : CLI_OK;
+	for (int i = 0; i < MEMBERS; i++)
+		if (team.pids[i])
+			kill(team.pids[i], SIGKILL); /* one failed, and the others wait for what will not come */
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	return team.failed ? CLI_FAILED : rc;
 }

@@ -11,7 +11,10 @@
 
 struct relay_report;
 
-/* For a program that runs a relay of its own: it is told what else is printed. */
+/*
+ * For a program that runs a relay of its own: it is told what else is printed, and told to end the relay first
+ * lets everything through that was sent to it.
+ */
 struct relay_owner {
 	void (*on_listening)(void *ctx, const struct cli_addr *local);
 	void (*on_end)(void *ctx, const struct relay_report *report);

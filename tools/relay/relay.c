@@ -23,6 +23,7 @@
 #define EVENTS       64
 #define READ_BATCHES 4  /* of one socket before the next has its turn */
 #define SPARE_FDS    16 /* files of the relay beside one socket for each client */
+#define DRAIN_MS     1  /* of an owner's relay: nobody sends any more when nothing comes for so long */
 
 /* What an event of epoll is about, when it is not the number of a client. */
 enum {
@@ -230,18 +231,22 @@ static uint32_t read_batch(struct relay *relay, enum relay_direction direction, 
 	return n;
 }
 
-static void handle_event(struct relay *relay, uint32_t about)
+/* Returns how many datagrams came. */
+static uint32_t handle_event(struct relay *relay, uint32_t about)
 {
 	enum relay_direction direction = about == ABOUT_LISTEN ? RELAY_FORWARD : RELAY_BACKWARD;
 	uint32_t client = about == ABOUT_LISTEN ? RELAY_NO_CLIENT : about;
+	uint32_t n = RELAY_BATCH, came = 0;
 
-	if (about == ABOUT_SIGNAL) {
+	if (about == ABOUT_SIGNAL)
 		relay->stop = true;
-	} else if (about != ABOUT_TIMER) {
-		for (int i = 0; i < READ_BATCHES; i++)
-			if (read_batch(relay, direction, client) < RELAY_BATCH)
-				break;
+	if (about == ABOUT_SIGNAL || about == ABOUT_TIMER)
+		return 0;
+	for (int i = 0; i < READ_BATCHES && n == RELAY_BATCH; i++) {
+		n = read_batch(relay, direction, client);
+		came += n;
 	}
+	return came;
 }
 
 /* Telling */
@@ -343,14 +348,16 @@ static int arm_timer(struct relay *relay)
 	return -1;
 }
 
-static void turn(struct relay *relay)
+/* Returns whether something came or is on its way. */
+static bool turn(struct relay *relay)
 {
 	struct epoll_event events[EVENTS];
-	int n = epoll_wait(relay->epoll_fd, events, EVENTS, arm_timer(relay));
+	int n = epoll_wait(relay->epoll_fd, events, EVENTS, relay->stop ? DRAIN_MS : arm_timer(relay));
+	uint32_t came = 0;
 	uint64_t now;
 
 	for (int i = 0; i < n; i++)
-		handle_event(relay, events[i].data.u32);
+		came += handle_event(relay, events[i].data.u32);
 	now = clock_now();
 	for (int i = 0; i < 2; i++)
 		relay_send_due(&relay->send[i], now);
@@ -358,6 +365,7 @@ static void turn(struct relay *relay)
 		tick(relay, now);
 	if (now >= relay->ends_at)
 		relay->stop = true;
+	return came > 0 || relay->link[RELAY_FORWARD].line.held > 0 || relay->link[RELAY_BACKWARD].line.held > 0;
 }
 
 int relay_run(const struct relay_options *options)
@@ -375,7 +383,9 @@ int relay_run(const struct relay_options *options)
 		relay->has_status = !options->owner && isatty(STDERR_FILENO);
 		tell_ready(relay);
 		while (!relay->stop)
-			turn(relay);
+			(void)turn(relay);
+		while (options->owner && turn(relay))
+			; /* what has been sent to an owner's goes all its way */
 		rc = tell_end(relay);
 	}
 	relay_close(relay);
