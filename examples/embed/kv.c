@@ -24,7 +24,7 @@
 
 #include "request.h"
 
-#define MAX_SESSIONS 1024
+#define MAX_SESSIONS 256          /* each takes two descriptors, of which memcached allows itself 1024 */
 #define OUT_HIGH     (256 * 1024) /* bytes for memcached: from here on its session is paused, */
 #define OUT_LOW      (64 * 1024)  /* and from here on resumed */
 #define HIGHEST_FD   1024
@@ -293,8 +293,8 @@ void kv_close(struct kv *kv)
 		return;
 	for (struct link *link = kv->links; link; link = link->next)
 		flux_binding_abort_session(kv->binding, link->sid, CODE_SERVER, "memcached ends");
-	if (kv->loop)
-		flux_loop_on_turn(kv->loop); /* sends these words */
+	while (kv->loop && flux_loop_on_turn(kv->loop) == 1)
+		; /* sends these words */
 	while (kv->links)
 		remove_link(kv->links);
 	flux_loop_close(kv->loop);

@@ -44,12 +44,17 @@ serve()
 	port=$(sed -n 's/^TCP INET: //p' "$tmp/$serve_name.port")
 }
 
-# tcp COMMAND: what memcached answers to that and a quit, without the CRs.
-tcp()
+# by_tcp: what memcached answers to standard input, without the CRs; a quit has to be the end of it.
+by_tcp()
 {
 	# shellcheck disable=SC2016 # for bash
-	timeout 60 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "%b\r\nquit\r\n" "$2" >&3 && cat <&3' \
-		tcp "$port" "$1" | tr -d '\r'
+	timeout 60 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" && cat >&3 && cat <&3' by_tcp "$port" | tr -d '\r'
+}
+
+# tcp COMMAND: what memcached answers to it.
+tcp()
+{
+	printf '%b\r\nquit\r\n' "$1" | by_tcp
 }
 
 # expect WANTED COMMAND...: what it says on standard output.
@@ -229,7 +234,23 @@ expect_status cache 0
 [ "$(wc -l <"$tmp/cache.err")" -eq 1 ] || complain "it said: $(cat "$tmp/cache.err")"
 finish "memcached ends as it does, and its clients are told"
 
-# taken PORT and nonsense: one line, and memcached is there.
+# Values may be longer than messages if memcached is told so: then they are TCP's only.
+serve large 127.0.0.1:0 -I 4m
+listening large
+{
+	printf 'set large 0 0 3000000\r\n'
+	head -c 3000000 /dev/zero
+	printf '\r\nquit\r\n'
+} | by_tcp | grep -q STORED || complain "a value of 3 MB is not stored"
+printf 'set small here\nget large\nget small\n' | $fluxkv "$addr" lines >"$tmp/got" 2>"$tmp/got.err"
+printf 'STORED\nhere\n' | cmp -s - "$tmp/got" || complain "$(cat "$tmp/got")"
+grep -q 'SERVER_ERROR the value is larger' "$tmp/got.err" || complain "words: $(cat "$tmp/got.err")"
+kill "$server"
+await "$server"
+expect_status large 0
+finish "a value that no message takes is an error, and what follows is served"
+
+# A port that is taken, and nonsense: one line, and memcached is there.
 serve first 127.0.0.1:0
 listening first
 first=$server
