@@ -232,6 +232,8 @@ static int hand_over(struct flux_socket *sock, struct outgoing *out, uint32_t m,
 		msg->msg_len = (uint32_t)msg->msg_hdr.msg_iov->iov_len;
 		return 1;
 	}
+	if (!out->lender)
+		n = out->n - m;
 	while (m + n < out->n && !to_lend(out, m + n))
 		n++;
 	*asked = n;
