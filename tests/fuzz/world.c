@@ -217,10 +217,14 @@ void world_read(struct side *s, flux_sid sid, uint32_t most, uint32_t release)
 
 /* ---- The wire ---- */
 
+/* One side is told where its datagrams were sent to; whatever it answers leaves from there or from nowhere. */
+static const struct flux_local here = { .ip = { 192, 0, 2, 9 }, .ifindex = 3, .family = 4 };
+
 static void put_on_wire(int to, const struct flux_tx *tx)
 {
 	struct datagram *d;
 
+	FUZZ_CHECK(!tx->local || (to == 0 && memcmp(tx->local, &here, sizeof(here)) == 0));
 	FUZZ_CHECK(tx->head_len + tx->body_len <= DATAGRAM_MAX);
 	if (world.n_wire == WIRE)
 		return;
@@ -235,6 +239,7 @@ static void put_on_wire(int to, const struct flux_tx *tx)
 void world_receive(struct side *s, const struct flux_addr *from, const uint8_t *data, uint32_t len)
 {
 	struct flux_rx rx = { .len = len, .from = *from };
+	struct flux_local local = here;
 	uint8_t *copy = malloc(len ? len : 1);
 
 	FUZZ_CHECK(copy);
@@ -243,6 +248,7 @@ void world_receive(struct side *s, const struct flux_addr *from, const uint8_t *
 	memcpy(copy, data, len);
 	s->buffers[s->n_buffers++] = copy;
 	rx.data = copy;
+	rx.local = s == &world.side[1] ? &local : NULL;
 	flux_endpoint_receive(s->ep, world.now, &rx, 1);
 }
 
