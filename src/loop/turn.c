@@ -195,7 +195,7 @@ static bool caught_up(struct flux_binding *binding, flux_ts now)
 		some = receive(binding, false) > 0;
 	binding->heard = false;
 	if (some && binding->now < binding->catching_up) {
-		flux_binding_touch(binding);
+		flux_member_touch(&binding->member); /* the flush of this turn does nothing, so ask for another one */
 		return false;
 	}
 	binding->looked = now;
