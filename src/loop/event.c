@@ -7,6 +7,11 @@
  * keeps its time itself. The turn is an event that is only ever made active: libevent appends it
  * behind the fds that are ready. Work left over comes back by a timer of zero, after one poll: to make
  * the turn active from within itself would keep the host's other events out.
+ *
+ * A prepare watcher of libevent 2.2 is no better place for turns: it is called when the poll's timeout is
+ * settled. A callback of ours that adds a timer there, makes an event active or breaks the loop, would be
+ * heard when the poll ends by something else, and a loop that closes itself would free its watcher under
+ * libevent's feet.
  */
 #include <errno.h>
 #include <stdbool.h>
