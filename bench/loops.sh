@@ -48,23 +48,21 @@ ratio()
 
 # ---- One way, as fast as it goes ----
 
-loops="event thread"
-
 # stream_round SIZE: the loops, bare datagrams that carry as much, and batched TCP.
 stream_round()
 {
 	for loop in $loops; do
 		run "$loop" flux_stream --size "$1" --seconds "$seconds" --loop "$loop"
 	done
-	packed=$(calc "$(of event received) / $(of event datagrams)" 0)
-	run udp raw_udp --size "$(of event datagram_bytes)" --offload --seconds "$seconds"
+	packed=$(calc "$(of "$first" received) / $(of "$first" datagrams)" 0)
+	run udp raw_udp --size "$(of "$first" datagram_bytes)" --offload --seconds "$seconds"
 	run tcp raw_tcp --size "$1" --seconds "$seconds"
 	steady || return 0
 	for loop in $loops tcp; do
 		keep "$1.$loop.rate" "$(of "$loop" messages_per_second)"
 		keep "$1.$loop.tx" "$(of "$loop" tx_cpu_ns)"
 		keep "$1.$loop.rx" "$(of "$loop" rx_cpu_ns)"
-		keep "$1.$loop.of_event" "$(of "$loop" messages_per_second) / $(of event messages_per_second)"
+		keep "$1.$loop.of_first" "$(of "$loop" messages_per_second) / $(of "$first" messages_per_second)"
 		keep "$1.$loop.of_udp" "$(of "$loop" messages_per_second) / ($(of udp messages_per_second) * $packed)"
 		keep "$1.$loop.of_tcp" "$(of "$loop" messages_per_second) / $(of tcp messages_per_second)"
 	done
@@ -89,10 +87,10 @@ stream()
 		stream_round "$1"
 	done
 	[ -s "$tmp/$1.udp.rate" ] || { say "$1 bytes" "no round was steady"; return; }
-	best=$(for loop in $loops; do median "$1.$loop.of_event"; done | sort -n | tail -n 1)
+	best=$(for loop in $loops; do median "$1.$loop.of_first"; done | sort -n | tail -n 1)
 	say "$1 bytes" "$(wc -l <"$tmp/$1.udp.rate") rounds of $rounds"
 	for loop in $loops; do
-		say "  $loop" "$(calc "$(median "$1.$loop.of_event") / $best") of the best loop, $(ratio "$1.$loop.of_udp") of bare datagrams, $(ratio "$1.$loop.of_tcp") of TCP; $(cost "$1.$loop")"
+		say "  $loop" "$(calc "$(median "$1.$loop.of_first") / $best") of the best loop, $(ratio "$1.$loop.of_udp") of bare datagrams, $(ratio "$1.$loop.of_tcp") of TCP; $(cost "$1.$loop")"
 	done
 	for peer in udp tcp; do
 		say "  $peer" "$(cost "$1.$peer")"
@@ -179,16 +177,16 @@ paced()
 		round=$((round + 1))
 		run raw raw_paced --seconds 2
 		run epoll flux_paced --seconds 2 --loop thread --idle epoll
-		run event flux_paced --seconds 2 --loop event
-		for loop in epoll event; do
+		[ "$paces" = epoll ] || run event flux_paced --seconds 2 --loop event
+		for loop in $paces; do
 			keep "paced.$loop.tx" "$(of "$loop" tx_cpu_ns) / $(of raw tx_cpu_ns)"
 			keep "paced.$loop.rx" "$(of "$loop" rx_cpu_ns) / $(of raw rx_cpu_ns)"
 			keep "paced.$loop" "($(of "$loop" tx_cpu_ns) + $(of "$loop" rx_cpu_ns)) / ($(of raw tx_cpu_ns) + $(of raw rx_cpu_ns))"
 		done
 		keep paced.raw "($(of raw tx_cpu_ns) + $(of raw rx_cpu_ns)) / 1000"
 	done
-	for loop in epoll event; do
-		say "1000/s, $loop" "$(ratio paced.$loop) of the CPU time of bare sockets; $(ratio paced.$loop.tx) to send, $(ratio paced.$loop.rx) to receive"
+	for loop in $paces; do
+		say "1000/s, $loop" "$(ratio "paced.$loop") of the CPU time of bare sockets; $(ratio "paced.$loop.tx") to send, $(ratio "paced.$loop.rx") to receive"
 	done
 	say "  bare" "$(calc "$(median paced.raw)" 0) us a message, both ends"
 }
@@ -204,14 +202,21 @@ rtt()
 	done <"$tmp/rtt"
 }
 
-if "$bench/flux_stream" --loop uring --size 64 --seconds 0.01 >"$tmp/trial" 2>&1; then
-	loops="event uring thread"
-else
-	say "no io_uring" "$(cat "$tmp/trial")"
-fi
+# Those that this build and this machine have.
+paces=epoll loops=""
+for loop in event uring thread; do
+	if "$bench/flux_stream" --loop "$loop" --size 64 --seconds 0.01 >/dev/null 2>"$tmp/trial"; then
+		loops="$loops $loop"
+	else
+		say "no $loop" "$(head -n 1 "$tmp/trial")"
+	fi
+done
+loops=${loops# }
+first=${loops%% *}
+[ "$first" != event ] || paces="epoll event"
 say_machine
 ! wanted stream || { stream 64 && stream 1024; }
-! wanted http || http
+! wanted http || [ "$first" != event ] || http
 ! wanted idle || idle
 ! wanted paced || paced
 ! wanted rtt || rtt
