@@ -34,6 +34,7 @@ struct epoll_host {
 	bool turn;    /* one was asked for, or there is more to do */
 	bool polling; /* inside flux_loop_poll_epoll(), which then frees what is left */
 	bool closed;  /* by flux_loop_close() meanwhile */
+	bool left;    /* a forked child has left in the set what it forgot */
 	struct watch *gone;
 	uint32_t skipped; /* turns without a look at the set, and those with one */
 };
@@ -76,8 +77,10 @@ static int watch_fd(void *arg, int fd, uint32_t events, void *tag, void **slot)
 	if (!events) {
 		if (!watch)
 			return 0;
-		if (!flux_loop_is_forked(host->loop)) /* else it is the parent's set too */
+		if (!flux_loop_is_forked(host->loop))
 			(void)control(host, EPOLL_CTL_DEL, fd, 0, NULL);
+		else
+			host->left = true; /* it is the parent's set too */
 		forget(host, watch);
 		*slot = NULL;
 		return 0;
@@ -89,6 +92,8 @@ static int watch_fd(void *arg, int fd, uint32_t events, void *tag, void **slot)
 		watch->tag = tag;
 	}
 	rc = control(host, *slot ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events, watch);
+	if (rc == -EEXIST && host->left) /* adopted since */
+		rc = control(host, EPOLL_CTL_MOD, fd, events, watch);
 	if (rc == 0) {
 		watch->events = events;
 		*slot = watch;

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <flux/timer.h>
 #include <flux/udp.h>
 #include <flux/watch.h>
@@ -177,6 +180,52 @@ static int adopt_late(void *arg)
 	return adopt(w);
 }
 
+/* Fork here, as daemon(3) does: the child goes on from the callback, and the parent ends as it did. */
+static void become_a_daemon(void *ctx, struct flux_timer *timer)
+{
+	bool *done = ctx;
+	int status = 0;
+	pid_t child = fork();
+
+	(void)timer;
+	*done = true;
+	if (child == 0)
+		return;
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		_exit(1);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+}
+
+/* The fork is inside a callback, from which the child returns into the loop that it has not adopted yet. */
+static int adopt_after_a_callback(void *arg)
+{
+	static struct world own;
+	const struct world *w = arg;
+	struct flux_timer *timer;
+	bool done = false;
+
+	if (!w->adapter->adoptable)
+		return 0;
+	own.adapter = w->adapter;
+	own.a.world = own.b.world = &own;
+	CHECK(own.adapter->open(&own.loop, &own.host) == 0);
+	end_open(&own.a, "127.0.0.1:0");
+	end_open(&own.b, NULL);
+	end_connect(&own.b, own.a.local);
+	CHECK(go_on(&own) == 0);
+	CHECK(flux_timer_open(&timer, own.loop, become_a_daemon, &done) == 0);
+	flux_timer_set(timer, flux_loop_now());
+	for (uint32_t i = 0; i < WORLD_PATIENCE && !done; i++)
+		world_round(&own);
+	CHECK(flux_loop_is_forked(own.loop));
+	forked(&own);
+	CHECK(flux_loop_adopt(own.loop) == 0);
+	CHECK(go_on(&own) == 0);
+	flux_loop_close(own.loop);
+	CHECK(own.a.ended == 1 && own.b.ended == 1);
+	return 0;
+}
+
 /* ---- In the parent ---- */
 
 /* With messages on their way, of which nobody but the parent may take one. */
@@ -233,6 +282,11 @@ static void e05_the_child_goes_on_late(void **state)
 	assert_int_equal(child_run(adopt_late, w), 0);
 }
 
+static void e05_a_callback_forks_and_the_child_goes_on(void **state)
+{
+	assert_int_equal(child_run(adopt_after_a_callback, *state), 0);
+}
+
 int main(void)
 {
 	static const struct world_test tests[] = {
@@ -241,6 +295,7 @@ int main(void)
 		{ "e05_the_child_opens_its_own", e05_the_child_opens_its_own },
 		{ "e05_the_child_goes_on", e05_the_child_goes_on },
 		{ "e05_the_child_goes_on_late", e05_the_child_goes_on_late },
+		{ "e05_a_callback_forks_and_the_child_goes_on", e05_a_callback_forks_and_the_child_goes_on },
 	};
 
 	return world_run("loop/fork", tests, sizeof(tests) / sizeof(tests[0]));
