@@ -84,7 +84,7 @@ void flux_binding_deliver(struct flux_binding *binding)
 		while (!binding->member.closing &&
 		       (flux_endpoint_event(binding->ep, &event) || flux_path_event(binding, &event)))
 			hand_event(binding, &event);
-		if (binding->member.closing)
+		if (binding->member.closing || !flux_loop_is_here(binding->member.loop))
 			return;
 		sid = flux_endpoint_readable(binding->ep);
 		if (sid == 0)

@@ -238,10 +238,13 @@ static void turn_members(struct flux_loop *loop)
 	loop->turn_now = now;
 	flux_timers_run(loop, now);
 	/* Two rounds, so that what a callback of one member sends on another leaves in this turn. */
-	FOR_EACH (node, &loop->members)
+	FOR_EACH (node, &loop->members) {
+		if (!flux_loop_is_here(loop))
+			return; /* a callback forked, and this is the child: the parent goes on */
 		member_at(node)->ops->advance(member_at(node), now);
+	}
 	if (!flux_loop_is_here(loop))
-		return; /* a callback forked, and this is the child: the parent sends */
+		return;
 	loop->flushing = true;
 	FOR_EACH (node, &loop->members)
 		member_at(node)->ops->flush(member_at(node));

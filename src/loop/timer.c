@@ -91,7 +91,7 @@ void flux_timers_run(struct flux_loop *loop, flux_ts now)
 {
 	struct flux_heap_node *node;
 
-	while ((node = flux_heap_first(&loop->timers)) != NULL && node->key <= now) {
+	while (flux_loop_is_here(loop) && (node = flux_heap_first(&loop->timers)) != NULL && node->key <= now) {
 		struct flux_timer *timer = FLUX_CONTAINER(node, struct flux_timer, node);
 
 		flux_heap_set(&loop->timers, node, FLUX_NEVER);

@@ -226,6 +226,54 @@ static int adopt_after_a_callback(void *arg)
 	return 0;
 }
 
+/* Fork with datagrams in a socket and another timer due. */
+struct moment {
+	struct world *world;
+	struct flux_timer *second;
+	uint64_t received; /* by then */
+	uint32_t calls;
+};
+
+static void fork_first(void *ctx, struct flux_timer *timer)
+{
+	struct moment *m = ctx;
+
+	m->calls++;
+	m->received = m->world->a.received;
+	if (timer != m->second)
+		become_a_daemon(&(bool){ false }, timer);
+}
+
+/* The turn in which a callback forks goes on in the parent only, though it would look at sockets by itself. */
+static int stop_after_a_callback(void *arg)
+{
+	static struct world own;
+	struct moment m = { .world = &own };
+	const struct world *w = arg;
+	struct flux_timer *first;
+	flux_ts now;
+
+	own.adapter = w->adapter;
+	own.a.world = own.b.world = &own;
+	CHECK(own.adapter->open(&own.loop, &own.host) == 0);
+	end_open(&own.a, "127.0.0.1:0");
+	end_open(&own.b, NULL);
+	end_connect(&own.b, own.a.local);
+	CHECK(go_on(&own) == 0);
+	flux_loop_set_awake(own.loop, 1);
+	CHECK(flux_timer_open(&first, own.loop, fork_first, &m) == 0);
+	CHECK(flux_timer_open(&m.second, own.loop, fork_first, &m) == 0);
+	CHECK(end_send(&own.b, 500) == 0);
+	now = flux_loop_now();
+	flux_timer_set(first, now);
+	flux_timer_set(m.second, now + 1);
+	for (uint32_t i = 0; i < WORLD_PATIENCE && !flux_loop_is_forked(own.loop); i++)
+		world_round(&own);
+	CHECK(m.calls == 1);
+	CHECK(own.a.received == m.received);
+	return 0;
+}
+
 /* ---- In the parent ---- */
 
 /* With messages on their way, of which nobody but the parent may take one. */
@@ -287,6 +335,11 @@ static void e05_a_callback_forks_and_the_child_goes_on(void **state)
 	assert_int_equal(child_run(adopt_after_a_callback, *state), 0);
 }
 
+static void e05_a_callback_forks_and_the_child_stops(void **state)
+{
+	assert_int_equal(child_run(stop_after_a_callback, *state), 0);
+}
+
 int main(void)
 {
 	static const struct world_test tests[] = {
@@ -295,6 +348,7 @@ int main(void)
 		{ "e05_the_child_opens_its_own", e05_the_child_opens_its_own },
 		{ "e05_the_child_goes_on", e05_the_child_goes_on },
 		{ "e05_the_child_goes_on_late", e05_the_child_goes_on_late },
+		{ "e05_a_callback_forks_and_the_child_stops", e05_a_callback_forks_and_the_child_stops },
 		{ "e05_a_callback_forks_and_the_child_goes_on", e05_a_callback_forks_and_the_child_goes_on },
 	};
 
