@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Putting an error's words together without stdio. */
+#include <string.h>
+
 #include "core/base/text.h"
 
 void flux_text_init(struct flux_text *t, char *buf, uint32_t cap)
@@ -9,12 +11,17 @@ void flux_text_init(struct flux_text *t, char *buf, uint32_t cap)
 		buf[0] = '\0';
 }
 
-void flux_text_str(struct flux_text *t, const char *s)
+void flux_text_bytes(struct flux_text *t, const char *s, size_t n)
 {
-	for (; *s && t->len + 1 < t->cap; s++)
-		t->buf[t->len++] = *s;
+	for (; n > 0 && t->len + 1 < t->cap; n--)
+		t->buf[t->len++] = *s++;
 	if (t->cap)
 		t->buf[t->len] = '\0';
+}
+
+void flux_text_str(struct flux_text *t, const char *s)
+{
+	flux_text_bytes(t, s, strlen(s));
 }
 
 void flux_text_u64(struct flux_text *t, uint64_t v)

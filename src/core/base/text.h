@@ -3,6 +3,7 @@
 #ifndef FLUX_CORE_BASE_TEXT_H
 #define FLUX_CORE_BASE_TEXT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct flux_text {
@@ -11,6 +12,7 @@ struct flux_text {
 };
 
 void flux_text_init(struct flux_text *t, char *buf, uint32_t cap);
+void flux_text_bytes(struct flux_text *t, const char *s, size_t n);
 void flux_text_str(struct flux_text *t, const char *s);
 void flux_text_u64(struct flux_text *t, uint64_t v);
 

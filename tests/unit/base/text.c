@@ -29,6 +29,20 @@ static void pieces(void **state)
 	assert_int_equal(t.len, strlen(buf));
 }
 
+static void bytes(void **state)
+{
+	char buf[8];
+	struct flux_text t;
+
+	(void)state;
+	flux_text_init(&t, buf, sizeof(buf));
+	flux_text_bytes(&t, "window=64", 6);
+	assert_string_equal(buf, "window");
+	flux_text_bytes(&t, "", 0);
+	flux_text_bytes(&t, "=64", 3);
+	assert_string_equal(buf, "window=");
+}
+
 static void cut(void **state)
 {
 	const char *whole = "limit 4294967296 bytes";
@@ -65,6 +79,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces),
+		cmocka_unit_test(bytes),
 		cmocka_unit_test(cut),
 		cmocka_unit_test(no_room),
 	};
