@@ -104,6 +104,7 @@ int flux_uring_send(void *arg, void *slot, const struct msghdr *msg, uint32_t ru
 	io_uring_prep_sendmsg_zc(sqe, watch->fd, msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	io_uring_sqe_set_data(sqe, &send->op);
 	if (!submit(host, sqe)) {
+		send->op.in_flight = false;
 		put_back(host, send);
 		return -EAGAIN;
 	}

@@ -44,6 +44,8 @@ static struct {
 	uint64_t pending[RUNS * 2]; /* notifications still to come */
 	uint32_t n_pending;
 	uint32_t requests;
+	uint32_t waits; /* for completions */
+	bool busy;      /* takes no request */
 	uint32_t spoil; /* each so-many-th is one that the real kernel refuses */
 	uint64_t seed;
 } kernel;
@@ -115,6 +117,8 @@ int __wrap_io_uring_submit(struct io_uring *ring)
 			sqe->ioprio = UINT16_MAX;
 		return __real_io_uring_submit(ring);
 	}
+	if (kernel.busy)
+		return -EBUSY;
 	for (unsigned int i = 0; i < n; i++)
 		answer(ring, queued(ring, i));
 	ring->sq.sqe_head = *ring->sq.khead = ring->sq.sqe_tail;
@@ -126,6 +130,7 @@ int __wrap_io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uri
 {
 	if (!kernel.on)
 		return __real_io_uring_submit_and_wait_timeout(ring, cqe, n, ts, mask);
+	kernel.waits++;
 	if (kernel.n_pending > 0)
 		notify(ring);
 	return 0;
@@ -284,6 +289,22 @@ static void not_asked_for_ever(void **state)
 	assert_int_equal(asked, 15 + 1 + 16);
 	finish(&f);
 	assert_int_equal(f.told, 1);
+	close_fixture(&f);
+}
+
+/* What the kernel never took is not waited for when its owner goes. */
+static void not_taken(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f);
+	kernel.busy = true;
+	for (uint32_t i = 0; i < RUNS; i++)
+		assert_int_equal(send_run(&f, i), -EAGAIN);
+	flux_uring_end_sends(&f.host, &f.watch);
+	assert_int_equal(kernel.waits, 0);
+	assert_int_equal(f.told, 0);
 	close_fixture(&f);
 }
 
@@ -481,6 +502,7 @@ int main(void)
 		cmocka_unit_test(i07_each_once),
 		cmocka_unit_test(i07_owner_gone),
 		cmocka_unit_test(not_asked_for_ever),
+		cmocka_unit_test(not_taken),
 		cmocka_unit_test(i07_bytes),
 		cmocka_unit_test(i07_closed_in_flight),
 		cmocka_unit_test(i08_short_ones_are_copied),
