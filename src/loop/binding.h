@@ -47,6 +47,7 @@ static inline bool flux_attachment_reads(const struct flux_attachment *att)
 struct flux_path {
 	struct flux_node news; /* something is to be told */
 	flux_sid sid;          /* 0: nobody's */
+	flux_sid over;         /* the last one that was CLOSED: its last words are no news any more */
 	int error;
 	flux_ts since;       /* refused in a row; 0: they leave */
 	uint64_t refused_in; /* the last time: binding->sends */

@@ -44,6 +44,7 @@ void flux_path_forget(struct flux_binding *binding, flux_sid sid)
 
 	if (sid != 0 && path->sid == sid)
 		clear(binding, path);
+	path->over = sid;
 }
 
 /* Half-open ones are nobody's yet. */
@@ -60,7 +61,7 @@ static struct flux_path *take_place(struct flux_binding *binding, const struct f
 
 	if (path->sid == tx->sid)
 		return path;
-	if (!is_known(binding, tx->sid))
+	if (path->over == tx->sid || !is_known(binding, tx->sid))
 		return NULL;
 	if (path->sid != 0)
 		clear(binding, path);

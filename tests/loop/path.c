@@ -150,6 +150,26 @@ static void s13_for_ever(void **state)
 	world_until(w, c.ended);
 }
 
+/* One that is over is news no more, though its last words are tried for a while, a long one after the first. */
+static void s13_after_the_end(void **state)
+{
+	struct flux_endpoint_cfg cfg = FLUX_ENDPOINT_CFG_INIT;
+	struct world *w = begin(state);
+	uint64_t before;
+
+	cfg.granularity = FLUX_MS(150);
+	w->b.cfg.endpoint = &cfg;
+	world_connect(w);
+	before = inject_count(INJECT_SEND);
+	inject_error(INJECT_SEND, ENETUNREACH, 0, INJECT_FOREVER);
+	assert_int_equal(flux_binding_abort_session(w->b.binding, w->b.sid, 300, ""), 0);
+	world_until(w, w->b.closes == 1);
+	world_until(w, inject_count(INJECT_SEND) - before >= 6); /* three times, each refused twice */
+	world_idle(w);
+	assert_int_equal(told.down, 0);
+	inject_clear();
+}
+
 /* ---- Interfaces ---- */
 
 static void open_ends(struct world *w)
@@ -202,6 +222,7 @@ int main(void)
 		{ "s13_down_and_up", s13_down_and_up },
 		{ "s13_moments", s13_moments },
 		{ "s13_for_ever", s13_for_ever },
+		{ "s13_after_the_end", s13_after_the_end },
 		{ "s13_interface", s13_interface },
 	};
 
