@@ -28,6 +28,15 @@ for option in --help --version; do
 	finish "$option"
 done
 
+start tool $fluxcat --options help
+await "$pid"
+expect_status tool 0
+for key in max_datagram window tx_queue rate_bps idle_timeout; do
+	grep -q "^  $key: " "$tmp/tool.out" || complain "no $key in the list"
+done
+grep -q '16 to 65536, a power of two (default 1024)' "$tmp/tool.out" || complain "no range of window"
+finish "--options help"
+
 refuses "no argument" 2 "HOST:PORT"
 refuses "an unknown option" 2 "unknown" --no-such-thing 127.0.0.1:7000
 refuses "an option without its value" 2 "needs a value" 127.0.0.1:7000 --rate
@@ -44,6 +53,16 @@ refuses "--max-datagram 100" 2 "max-datagram.*576" 127.0.0.1:7000 --max-datagram
 refuses "--window 1000" 2 "power of two" 127.0.0.1:7000 --window 1000
 refuses "--timeout 0" 2 "timeout" 127.0.0.1:7000 --timeout 0
 refuses "--rate x" 2 "rate" 127.0.0.1:7000 --rate x
+refuses "a typo in --options" 2 'unknown option "windw": did you mean "window"?' 127.0.0.1:7000 --options windw=64
+refuses "an option out of range" 2 'idle_timeout: 5ms is out of range; give 500ms to 600s' \
+	-l 127.0.0.1:0 --options window=64,idle_timeout=5ms
+refuses "a limit that follows from --max-datagram" 2 'tx_queue: 20K .*give 125K to 1G' \
+	127.0.0.1:7000 --max-datagram 8000 --options tx_queue=20K
+refuses "an option twice" 2 '"window" is given twice' 127.0.0.1:7000 --options window=64,window=64
+refuses "--options twice" 2 'given twice: write one list' 127.0.0.1:7000 --options window=64 --options cwnd=64K
+refuses "an option without a value" 2 '"window=" has no value' 127.0.0.1:7000 --options window=
+refuses "no options" 2 'an option is empty' 127.0.0.1:7000 --options ''
+refuses "what fluxcat decides" 2 'unknown option "accept"' 127.0.0.1:7000 --options accept=1
 
 refuses "a file that is not there" 1 "No such file" 127.0.0.1:7000 -i "$tmp/none"
 refuses "a directory as input" 1 "directory" 127.0.0.1:7000 -i "$tmp"

@@ -44,6 +44,12 @@ transfer "datagrams of 8000 bytes" "$tmp/file" --max-datagram 8000 --message-siz
 transfer "a rate of 10 MiB/s" "$tmp/short" --rate 10M
 transfer "a window of 16 datagrams at the sender" "$tmp/short" --window 16
 
+transfer "--options over what other options say" "$tmp/short" --window 16 --options window=32,max_datagram=2000
+[ "$(count window "$tmp/sender.err")" = 32 ] || complain "the window is not 32: $(cat "$tmp/sender.err")"
+grep -q '"options":"max_sessions=1,max_datagram=2000,.*,window=32,.*idle_timeout=30s' "$tmp/sender.err" ||
+	complain "other options are told: $(cat "$tmp/sender.err")"
+finish "the options in effect are told"
+
 # E.g. for "tar c | fluxcat" and "fluxcat -l | tar x".
 start receiver sh -c "$fluxcat -l 127.0.0.1:0 | cat"
 receiver=$pid

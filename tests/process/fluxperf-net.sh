@@ -320,6 +320,11 @@ refuses "udp --max-datagram" 2 "max-datagram.*each message is a datagram" rtt --
 refuses "--window 100" 2 "no power of two; the next one is 128" rudp --window 100
 refuses "--window 8" 2 "window.*give 16 to 65536" rudp --window 8
 refuses "--max-datagram 500" 2 "max-datagram.*give 576 to 65472" rudp --max-datagram 500
+refuses "udp --options" 2 "options.*has none" udp --options window=64
+refuses "a typo in --options" 2 'did you mean "cwnd"' rudp --options cwn=64K
+refuses "an option out of range" 2 'window: 8 is out of range; give 16 to 65536' rtt --over rudp --options window=8
+refuses "nothing gets through in a time of its own" 1 "not reached within 0.5 s" rudp --loss 1 --seconds 0.1 \
+	--options connect_timeout=500ms
 refuses "--loss 2" 2 "loss.*give 0 to 1" rudp --loss 2
 refuses "--delay 2000" 2 "delay.*give 0 to 1000 (milliseconds)" rudp --delay 2000
 refuses "--rate x" 2 "rate.*whole number" rudp --rate x

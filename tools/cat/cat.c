@@ -69,7 +69,7 @@ void cat_fail(struct cat *cat, uint32_t code, const char *format, ...)
 void cat_fail_closed(struct cat *cat, const struct flux_event *event)
 {
 	const char *peer = cat->options->listen ? "sender" : "receiver";
-	double timeout = (double)cat->options->timeout_ns / 1e9;
+	double timeout = (double)cat->options->endpoint.connect_timeout / 1e9;
 
 	if (event->reason == FLUX_ETIMEDOUT && cat->report.up_at == 0)
 		cat_fail(cat, 0, "the %s was not reached within %g s", peer, timeout);
@@ -144,30 +144,14 @@ static void on_ending(void *ctx, struct flux_timer *timer)
 	loop_stop(&cat->loop);
 }
 
-/* A message must fit the queue as a whole, with the headers of its datagrams; 0: the default is enough. */
-static uint32_t queue_for(uint32_t message_size)
-{
-	return message_size > (1u << 20) ? message_size + message_size / 8 + (1u << 20) : 0;
-}
-
 static int open_binding(struct cat *cat)
 {
 	const struct cat_options *options = cat->options;
-	struct flux_endpoint_cfg endpoint = FLUX_ENDPOINT_CFG_INIT;
 	struct flux_binding_cfg cfg = FLUX_BINDING_CFG_INIT;
 	char local[CLI_ADDR_TEXT];
 
-	endpoint.accept = options->listen;
-	endpoint.max_sessions = options->listen ? 4 : 1; /* room to tell further senders why not */
-	endpoint.max_message = options->listen ? options->message_size : 0;
-	endpoint.max_datagram = options->max_datagram;
-	endpoint.tx_queue = options->listen ? 0 : queue_for(options->message_size);
-	endpoint.window = options->window;
-	endpoint.rate_bps = options->rate_bps;
-	endpoint.idle_timeout = options->timeout_ns;
-	endpoint.connect_timeout = options->timeout_ns;
 	cfg.local = options->listen ? cli_addr_format(&options->addr, local) : NULL;
-	cfg.endpoint = &endpoint;
+	cfg.endpoint = &options->endpoint;
 	cfg.on_event = on_event;
 	cfg.ctx = cat;
 	if (flux_binding_open(&cat->binding, cat->loop.flux, &cfg) != 0)

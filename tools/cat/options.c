@@ -27,7 +27,7 @@ static const char help[] =
 	"                          S seconds (default 30); a receiver without this option waits\n"
 	"                          for its sender for ever\n"
 	"      --max-datagram N    UDP payload bytes (default 1200); both ends' smaller one holds\n"
-	"      --window N          datagrams a receiver keeps unread, a power of two (default 1024)\n" LOOP_HELP
+	"      --window N          datagrams a receiver keeps unread, a power of two (default 1024)\n" TUNING_HELP LOOP_HELP
 	"      --json              print one JSON object with counters on standard error at the end\n"
 	"      --help              print this and exit\n"
 	"      --version           print the version and exit\n"
@@ -41,6 +41,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_MAX_DATAGRAM,
 	OPT_WINDOW,
+	OPT_OPTIONS,
 	OPT_LOOP,
 	OPT_IDLE,
 	OPT_JSON,
@@ -57,6 +58,7 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "max-datagram", required_argument, NULL, OPT_MAX_DATAGRAM },
 	{ "window", required_argument, NULL, OPT_WINDOW },
+	{ "options", required_argument, NULL, OPT_OPTIONS },
 	{ "loop", required_argument, NULL, OPT_LOOP },
 	{ "idle", required_argument, NULL, OPT_IDLE },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -69,6 +71,7 @@ static const struct option long_options[] = {
 struct raw {
 	const char *input;
 	const char *output;
+	const char *tuning;
 };
 
 static int parse_size(const struct cli_uint *spec, uint32_t *value)
@@ -97,9 +100,9 @@ static int parse_timeout(struct cat_options *options)
 static int parse_window(struct cat_options *options)
 {
 	static const struct cli_uint spec = { "--window", "datagrams", 16, 65536 };
-	int rc = parse_size(&spec, &options->window);
+	int rc = parse_size(&spec, &options->endpoint.window);
 
-	if (rc == CLI_OK && (options->window & (options->window - 1)) != 0)
+	if (rc == CLI_OK && (options->endpoint.window & (options->endpoint.window - 1)) != 0)
 		return cli_usage("--window: %s is no power of two", optarg);
 	return rc;
 }
@@ -124,13 +127,18 @@ static int parse_option(struct cat_options *options, struct raw *raw, int option
 	case OPT_MESSAGE_SIZE:
 		return parse_size(&message, &options->message_size);
 	case OPT_RATE:
-		return cli_parse_size(&rate, optarg, &options->rate_bps);
+		return cli_parse_size(&rate, optarg, &options->endpoint.rate_bps);
 	case OPT_TIMEOUT:
 		return parse_timeout(options);
 	case OPT_MAX_DATAGRAM:
-		return parse_size(&datagram, &options->max_datagram);
+		return parse_size(&datagram, &options->endpoint.max_datagram);
 	case OPT_WINDOW:
 		return parse_window(options);
+	case OPT_OPTIONS:
+		if (raw->tuning)
+			return cli_usage("--options is given twice: write one list, key=value,key=value");
+		raw->tuning = optarg;
+		return CLI_OK;
 	case OPT_LOOP:
 		return loop_parse_kind(&options->loop, optarg);
 	case OPT_IDLE:
@@ -141,6 +149,26 @@ static int parse_option(struct cat_options *options, struct raw *raw, int option
 	}
 }
 
+/* A message must fit the queue as a whole, with the headers of its datagrams; 0: the default is enough. */
+static uint32_t queue_for(uint32_t message_size)
+{
+	return message_size > MIB ? message_size + message_size / 8 + MIB : 0;
+}
+
+/* What the options of the command line mean for the endpoint, and over that its own ones. */
+static int settle_endpoint(struct cat_options *options, const struct raw *raw)
+{
+	struct flux_endpoint_cfg *endpoint = &options->endpoint;
+
+	endpoint->accept = options->listen;
+	endpoint->max_sessions = options->listen ? 4 : 1; /* room to tell further senders why not */
+	endpoint->max_message = options->listen ? options->message_size : 0;
+	endpoint->tx_queue = options->listen ? 0 : queue_for(options->message_size);
+	endpoint->idle_timeout = options->timeout_ns;
+	endpoint->connect_timeout = options->timeout_ns;
+	return tuning_apply(endpoint, raw->tuning);
+}
+
 /* What only makes sense together, and the defaults that depend on the side. */
 static int settle(struct cat_options *options, const struct raw *raw)
 {
@@ -148,7 +176,7 @@ static int settle(struct cat_options *options, const struct raw *raw)
 		return cli_usage("-i is for the sender: a receiver (-l) takes -o");
 	if (!options->listen && raw->output)
 		return cli_usage("-o is for the receiver: add -l, or use -i");
-	if (options->listen && options->rate_bps)
+	if (options->listen && options->endpoint.rate_bps)
 		return cli_usage("--rate is for the sender");
 	options->file = options->listen ? raw->output : raw->input;
 	if (options->file && strcmp(options->file, "-") == 0)
@@ -157,17 +185,19 @@ static int settle(struct cat_options *options, const struct raw *raw)
 		options->message_size = options->listen ? DEFAULT_LIMIT : DEFAULT_MESSAGE;
 	if (options->timeout_ns == 0)
 		options->timeout_ns = (uint64_t)(DEFAULT_TIMEOUT * 1e9);
+	if (settle_endpoint(options, raw) != CLI_OK)
+		return CLI_USAGE;
 	return loop_settle(&options->loop);
 }
 
 int cat_options_parse(struct cat_options *options, int argc, char **argv, bool *done)
 {
-	struct raw raw = { NULL, NULL };
+	struct raw raw = { NULL, NULL, NULL };
 	int option;
 	int rc;
 
 	*done = false;
-	*options = (struct cat_options){ .listen = false };
+	*options = (struct cat_options){ .endpoint = FLUX_ENDPOINT_CFG_INIT };
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":li:o:", long_options, NULL)) != -1) {
 		if (option == '?' || option == ':')
@@ -175,6 +205,10 @@ int cat_options_parse(struct cat_options *options, int argc, char **argv, bool *
 		if (option == OPT_HELP || option == OPT_VERSION) {
 			*done = true;
 			return option == OPT_HELP ? cli_print_help(help) : cli_print_version();
+		}
+		if (option == OPT_OPTIONS && tuning_wants_help(optarg)) {
+			*done = true;
+			return tuning_print_help();
 		}
 		rc = parse_option(options, &raw, option);
 		if (rc != CLI_OK)

@@ -5,6 +5,7 @@
 
 #include "common/cli.h"
 #include "common/loop.h"
+#include "common/tuning.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,10 +17,8 @@ struct cat_options {
 	struct cli_addr addr;  /* where to listen, or whom to send to */
 	const char *file;      /* NULL: standard input or output */
 	uint32_t message_size; /* sender: of each message; receiver: the largest it takes */
-	uint32_t max_datagram; /* 0: the library's default, as for window */
-	uint32_t window;       /* datagrams */
-	uint64_t rate_bps;     /* bytes; 0: no limit */
 	uint64_t timeout_ns;
+	struct flux_endpoint_cfg endpoint; /* all of it, as the binding takes it */
 	struct loop_options loop;
 };
 

@@ -115,7 +115,7 @@ void cat_report_json(const struct cat_report *report, const struct loop *loop, c
 		{ "rcvbuf", report->socket.rcvbuf },
 	};
 	double span = seconds(report, report->ended_at);
-	char peer[FLUX_ADDR_TEXT];
+	char peer[FLUX_ADDR_TEXT], text[FLUX_OPTIONS_TEXT];
 
 	fprintf(stderr, "{\"ok\":%s,", status == 0 ? "true" : "false");
 	print_string("role", report->sender ? "sender" : "receiver");
@@ -124,6 +124,10 @@ void cat_report_json(const struct cat_report *report, const struct loop *loop, c
 	fputc(',', stderr);
 	if (why[0]) {
 		print_string("error", why);
+		fputc(',', stderr);
+	}
+	if (flux_endpoint_cfg_format(&options->endpoint, text, sizeof(text)) == 0) {
+		print_string("options", text);
 		fputc(',', stderr);
 	}
 	print_loop(loop, &options->loop);

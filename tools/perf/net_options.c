@@ -14,6 +14,9 @@
 #define DEFAULT_RUN  UINT64_C(2000000000)
 #define MOST_SIZE    (1u << 20) /* that a receiver takes by default */
 
+/* Over loopback nobody needs longer, whatever is lost. */
+#define CONNECT_TIMEOUT FLUX_S(5)
+
 static const char help[] =
 	"Usage: fluxperf udp [OPTION]...                   datagrams of plain UDP, one way\n"
 	"       fluxperf rudp [OPTION]...                  messages of Flux, one way\n"
@@ -28,7 +31,7 @@ static const char help[] =
 	"      --loss P        lose each datagram with probability P, each way (0.02 is 2 %)\n"
 	"      --delay MS      deliver MS milliseconds later, each way\n" LOOP_HELP
 	"      --window N      rudp: datagrams a receiver keeps unread, a power of two (default 1024)\n"
-	"      --max-datagram N  rudp: UDP payload bytes (default 1200)\n"
+	"      --max-datagram N  rudp: UDP payload bytes (default 1200)\n" TUNING_HELP
 	"      --cpus LIST     the sender's, then the receiver's, such as 0,2 (default: all allowed)\n"
 	"      --rounds N      measure so often, 1 to 99 (default 1)\n"
 	"      --json          one JSON object a round on standard output\n"
@@ -50,6 +53,7 @@ enum {
 	OPT_IDLE,
 	OPT_WINDOW,
 	OPT_MAX_DATAGRAM,
+	OPT_OPTIONS,
 	OPT_CPUS,
 	OPT_ROUNDS,
 	OPT_JSON,
@@ -68,6 +72,7 @@ static const struct option long_options[] = {
 	{ "idle", required_argument, NULL, OPT_IDLE },
 	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "max-datagram", required_argument, NULL, OPT_MAX_DATAGRAM },
+	{ "options", required_argument, NULL, OPT_OPTIONS },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "rounds", required_argument, NULL, OPT_ROUNDS },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -102,6 +107,7 @@ bool net_options_meant(int argc, char *const *argv)
 struct raw {
 	bool over;
 	uint32_t over_word; /* place in `overs` */
+	const char *tuning;
 };
 
 static int parse_window(uint32_t *window)
@@ -143,9 +149,14 @@ static int parse_option(struct net_options *options, struct raw *raw, int option
 	case OPT_IDLE:
 		return loop_parse_idle(&options->loop, optarg);
 	case OPT_WINDOW:
-		return parse_window(&options->window);
+		return parse_window(&options->endpoint.window);
 	case OPT_MAX_DATAGRAM:
-		return perf_parse_u32(&datagram, &options->max_datagram);
+		return perf_parse_u32(&datagram, &options->endpoint.max_datagram);
+	case OPT_OPTIONS:
+		if (raw->tuning)
+			return cli_usage("--options is given twice: write one list, key=value,key=value");
+		raw->tuning = optarg;
+		return CLI_OK;
 	case OPT_CPUS:
 		return perf_parse_cpus(&options->cpus);
 	case OPT_ROUNDS:
@@ -173,18 +184,31 @@ static int settle_command(struct net_options *options, const struct raw *raw, co
 	return CLI_OK;
 }
 
-static int settle(struct net_options *options)
+/* The options that are of Flux only. */
+static int settle_endpoint(struct net_options *options, const struct raw *raw)
 {
+	struct flux_endpoint_cfg *endpoint = &options->endpoint;
 	const char *over = net_over(options);
 
+	if (!options->reliable && endpoint->window)
+		return cli_usage("--window: %s has none; leave it away, or measure rudp", over);
+	if (!options->reliable && endpoint->max_datagram)
+		return cli_usage("--max-datagram: in %s each message is a datagram; leave it away, or measure rudp",
+				 over);
+	if (!options->reliable && raw->tuning)
+		return cli_usage("--options: %s has none; leave it away, or measure rudp", over);
+	endpoint->max_sessions = 4;
+	endpoint->connect_timeout = CONNECT_TIMEOUT;
+	return tuning_apply(endpoint, raw->tuning);
+}
+
+static int settle(struct net_options *options, const struct raw *raw)
+{
 	if (!options->reliable && options->size > FLUX_UDP_MAX)
 		return cli_usage("--size: %u bytes are no datagram; give %u to %u, or measure rudp", options->size,
 				 ITEM_LEAST, FLUX_UDP_MAX);
-	if (!options->reliable && options->window)
-		return cli_usage("--window: %s has none; leave it away, or measure rudp", over);
-	if (!options->reliable && options->max_datagram)
-		return cli_usage("--max-datagram: in %s each message is a datagram; leave it away, or measure rudp",
-				 over);
+	if (settle_endpoint(options, raw) != CLI_OK)
+		return CLI_USAGE;
 	if (!options->cpus.count && cpus_allowed(&options->cpus) < 0)
 		return cli_usage("--cpus: cannot find out which CPUs are allowed; name some");
 	return loop_settle(&options->loop);
@@ -192,11 +216,11 @@ static int settle(struct net_options *options)
 
 int net_options_parse(struct net_options *options, int argc, char **argv, bool *done)
 {
-	struct raw raw = { false, 0 };
+	struct raw raw = { false, 0, NULL };
 	int option, rc;
 
 	*done = false;
-	*options = (struct net_options){ .size = DEFAULT_SIZE, .run_ns = DEFAULT_RUN, .rounds = 1 };
+	*options = (struct net_options){ .size = DEFAULT_SIZE, .run_ns = DEFAULT_RUN, .rounds = 1, .endpoint = FLUX_ENDPOINT_CFG_INIT };
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
 		if (option == '?' || option == ':')
@@ -204,6 +228,10 @@ int net_options_parse(struct net_options *options, int argc, char **argv, bool *
 		if (option == OPT_HELP || option == OPT_VERSION) {
 			*done = true;
 			return option == OPT_HELP ? cli_print_help(help) : cli_print_version();
+		}
+		if (option == OPT_OPTIONS && tuning_wants_help(optarg)) {
+			*done = true;
+			return tuning_print_help();
 		}
 		rc = parse_option(options, &raw, option);
 		if (rc != CLI_OK)
@@ -213,5 +241,5 @@ int net_options_parse(struct net_options *options, int argc, char **argv, bool *
 		return cli_usage(optind == argc ? "say what to measure: udp, rudp or rtt" : "one command is enough: '%s' is too much",
 				 argv[argc - 1]);
 	rc = settle_command(options, &raw, argv[optind]);
-	return rc == CLI_OK ? settle(options) : rc;
+	return rc == CLI_OK ? settle(options, &raw) : rc;
 }

@@ -8,6 +8,7 @@
 
 #include "common/cpus.h"
 #include "common/loop.h"
+#include "common/tuning.h"
 
 struct net_options {
 	bool rtt;        /* forth and back; else one way */
@@ -17,10 +18,9 @@ struct net_options {
 	uint64_t rate;   /* messages a second; 0: as fast as it goes */
 	double loss;     /* probability, each way */
 	double delay_ms; /* each way */
-	uint32_t window; /* datagrams; 0: the library's default, as for max_datagram */
-	uint32_t max_datagram;
 	uint32_t rounds;
 	bool json;
+	struct flux_endpoint_cfg endpoint; /* of rudp */
 	struct loop_options loop;
 	struct cpus cpus;
 };
