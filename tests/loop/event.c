@@ -400,6 +400,14 @@ static int reinit_and_run(void *arg)
 	return run_and_close(arg);
 }
 
+/* They may be there already: the round before the fork stops for nothing else. */
+static void run_until_received(struct pair *pair)
+{
+	while (pair->received < pair->wanted)
+		assert_int_equal(flux_loop_run_event(pair->loop), 0);
+	assert_int_equal(pair->received, pair->wanted);
+}
+
 static void e05_careless_children(void **state)
 {
 	static int (*const bodies[])(void *) = { run_base, close_copy, run_and_close, reinit_and_run };
@@ -412,15 +420,13 @@ static void e05_careless_children(void **state)
 		assert_int_equal(flux_loop_open_event(&pair.loop, base), 0);
 		open_pair(&pair);
 		for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-			assert_int_equal(flux_loop_run_event(pair.loop), 0);
-			assert_int_equal(pair.received, pair.wanted);
+			run_until_received(&pair);
 			pair.wanted += 500;
 			on_writable(&pair, pair.pub);
 			assert_int_equal(event_base_loop(flux_loop_event_base(pair.loop), EVLOOP_ONCE), 0); /* under way */
 			assert_int_equal(child_run(bodies[i], &pair), 0);
 		}
-		assert_int_equal(flux_loop_run_event(pair.loop), 0);
-		assert_int_equal(pair.received, pair.wanted);
+		run_until_received(&pair);
 		flux_loop_close(pair.loop);
 		if (base)
 			event_base_free(base);
