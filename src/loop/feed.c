@@ -38,9 +38,10 @@ static struct flux_feed *feed_of(const struct flux_member *member)
 	return FLUX_CONTAINER(member, struct flux_feed, member);
 }
 
+/* Not in a forked child: what is in a ring is for one process. */
 static bool is_open(const struct flux_feed *feed)
 {
-	return !feed->member.closing && !feed->paused && !feed->ended;
+	return !feed->member.closing && !feed->paused && !feed->ended && flux_loop_is_here(feed->member.loop);
 }
 
 /* ---- Handing out ---- */
@@ -162,7 +163,7 @@ static void advance(struct flux_member *member, flux_ts now)
 	member->active = false;
 	feed->look_at = FLUX_NEVER;
 	/* One who is busy writes on meanwhile: look once more before asking to be rung. */
-	if (drain(feed) > 0) {
+	if (drain(feed) > 0 || !flux_loop_is_here(member->loop)) { /* or when it is adopted */
 		flux_member_touch(member);
 		return;
 	}

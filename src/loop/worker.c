@@ -96,7 +96,7 @@ static int start(struct flux_worker *worker)
 	return rc;
 }
 
-/* Turn until told to stop. False if a callback closed the loop. */
+/* Turn until told to stop. False if a callback closed the loop, or forked, and this is the child. */
 static bool turn(struct flux_worker *worker)
 {
 	flux_ts until = 0; /* FLUX_IDLE_ADAPTIVE: spins */
@@ -113,15 +113,17 @@ static bool turn(struct flux_worker *worker)
 		awake = idle == FLUX_IDLE_SPIN || (idle == FLUX_IDLE_ADAPTIVE && now < until);
 		flux_loop_set_awake(worker->loop, awake);
 		rc = worker->poll(worker->loop, awake ? 0 : FLUX_NEVER);
-		if (rc == FLUX_ECLOSED)
+		if (rc == FLUX_ECLOSED || rc == FLUX_EFORKED)
 			return false;
 		if (was && !awake)
 			rc = 0; /* the turn in which all asked to be woken: nothing was done */
 	}
 	/* What was asked for and not done. */
-	while (flux_ring_reader_lag(&worker->reader) > 0)
-		if (worker->poll(worker->loop, 0) == FLUX_ECLOSED)
+	while (flux_ring_reader_lag(&worker->reader) > 0) {
+		rc = worker->poll(worker->loop, 0);
+		if (rc == FLUX_ECLOSED || rc == FLUX_EFORKED)
 			return false;
+	}
 	return true;
 }
 

@@ -14,6 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <flux/epoll.h>
 #include <flux/place.h>
 #include <flux/timer.h>
@@ -347,6 +352,61 @@ static void e05_forked(void **state)
 	assert_int_equal(late, 1);
 }
 
+/* What is seen of both processes. */
+struct both {
+	struct flux_worker *worker;
+	sem_t done;
+	uint32_t *calls; /* shared */
+	int status;
+};
+
+static void count_call(void *ctx, struct flux_loop *loop)
+{
+	struct both *both = ctx;
+
+	UNUSED(loop);
+	__atomic_fetch_add(both->calls, 1, __ATOMIC_RELAXED);
+	sem_post(&both->done);
+}
+
+/* The child returns from it as if nothing had been; one that goes on and on is killed for its processor time. */
+static void fork_here(void *ctx, struct flux_loop *loop)
+{
+	const struct rlimit second = { 1, 1 };
+	struct both *both = ctx;
+	pid_t child;
+
+	UNUSED(loop);
+	if (flux_worker_call(both->worker, count_call, both) < 0)
+		return;
+	fflush(NULL);
+	child = fork();
+	if (child == 0)
+		setrlimit(RLIMIT_CPU, &second);
+	else
+		waitpid(child, &both->status, 0);
+}
+
+/* A call that forks: what waits behind it is done once, by the parent, and the child's thread ends. */
+static void e05_forked_inside(void **state)
+{
+	struct flux_worker_cfg cfg = forced(FLUX_IDLE_SLEEP);
+	struct both both = { .status = -1 };
+
+	UNUSED(state);
+	both.calls = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(both.calls, MAP_FAILED);
+	sem_init(&both.done, 0, 0);
+	assert_int_equal(flux_worker_open(&both.worker, &cfg, NULL), 0);
+	assert_int_equal(flux_worker_call(both.worker, fork_here, &both), 0);
+	wait_for(&both.done);
+	flux_worker_close(both.worker);
+	assert_true(WIFEXITED(both.status));
+	assert_int_equal(*both.calls, 1);
+	munmap(both.calls, 4096);
+	sem_destroy(&both.done);
+}
+
 static int no_driver(struct flux_loop **loop, char *why, size_t why_cap)
 {
 	UNUSED(loop);
@@ -430,6 +490,7 @@ int main(void)
 		cmocka_unit_test(a_callback_closes_the_loop),
 		cmocka_unit_test(closed_while_calls_wait),
 		cmocka_unit_test(e05_forked),
+		cmocka_unit_test(e05_forked_inside),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(spinning_on_the_only_cpu),
 	};
