@@ -40,7 +40,7 @@ struct flux_endpoint;
 /** Names a session of one endpoint. Never reused for another session in practice; 0 is no session. */
 typedef uint32_t flux_sid;
 
-/** Limits and habits of an endpoint. Start from FLUX_ENDPOINT_CFG_INIT; 0 means the default. */
+/** Limits and habits of an endpoint. Start from FLUX_ENDPOINT_CFG_INIT; 0 means the default. As text: flux/options.h. */
 struct flux_endpoint_cfg {
 	uint32_t size;              /**< sizeof(struct flux_endpoint_cfg), set by the initialiser */
 	uint32_t accept;            /**< 1: answer peers that connect; 0: only connect */
