@@ -38,12 +38,13 @@ static int watch_fd(void *arg, int fd, uint32_t events, void *tag, void **slot)
 		watch->tag = tag;
 		return epoll_ctl(bare->epoll_fd, op, fd, &event) < 0 ? -errno : 0;
 	}
-	if (!flux_loop_is_forked(bare->loop)) /* else the set is its parent's */
-		epoll_ctl(bare->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 	watch->gone = true;
+	*slot = NULL;
+	if (flux_loop_is_forked(bare->loop))
+		return 0; /* the set is its parent's, and goes on telling of this one */
+	epoll_ctl(bare->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 	watch->next = bare->gone;
 	bare->gone = watch;
-	*slot = NULL;
 	return 0;
 }
 
