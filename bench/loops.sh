@@ -48,17 +48,21 @@ ratio()
 
 # ---- One way, as fast as it goes ----
 
+# What the loopback carries, as TCP does there: the default is what every path carries.
+wide=65472
+
 # stream_round SIZE: the loops, bare datagrams that carry as much, and batched TCP.
 stream_round()
 {
 	for loop in $loops; do
 		run "$loop" flux_stream --size "$1" --seconds "$seconds" --loop "$loop"
 	done
+	run wide flux_stream --size "$1" --seconds "$seconds" --loop "$first" --max-datagram "$wide"
 	packed=$(calc "$(of "$first" received) / $(of "$first" datagrams)" 0)
 	run udp raw_udp --size "$(of "$first" datagram_bytes)" --offload --seconds "$seconds"
 	run tcp raw_tcp --size "$1" --seconds "$seconds"
 	steady || return 0
-	for loop in $loops tcp; do
+	for loop in $loops wide tcp; do
 		keep "$1.$loop.rate" "$(of "$loop" messages_per_second)"
 		keep "$1.$loop.tx" "$(of "$loop" tx_cpu_ns)"
 		keep "$1.$loop.rx" "$(of "$loop" rx_cpu_ns)"
@@ -92,6 +96,7 @@ stream()
 	for loop in $loops; do
 		say "  $loop" "$(calc "$(median "$1.$loop.of_first") / $best") of the best loop, $(ratio "$1.$loop.of_udp") of bare datagrams, $(ratio "$1.$loop.of_tcp") of TCP; $(cost "$1.$loop")"
 	done
+	say "  $first, datagrams of $wide" "$(ratio "$1.wide.of_udp") of bare datagrams, $(ratio "$1.wide.of_tcp") of TCP; $(cost "$1.wide")"
 	for peer in udp tcp; do
 		say "  $peer" "$(cost "$1.$peer")"
 	done
