@@ -34,6 +34,9 @@ struct msghdr;
 /** For adapters that offer it: the adapter receives by itself, and calls flux_loop_on_messages(). */
 #define FLUX_LOOP_MESSAGES 4u
 
+/** For adapters that receive by themselves: tell nothing of this descriptor, and keep what came for it. */
+#define FLUX_LOOP_HOLD 16u
+
 /** For adapters that work on in a forked child that adopts the loop: see flux_loop_adopt(). */
 #define FLUX_LOOP_ADOPTION 8u
 
@@ -72,6 +75,8 @@ struct flux_loop_ops {
 	 * FLUX_LOOP_IN, for UDP sockets. Errors of such a socket are told by flux_loop_on_fd() with
 	 * FLUX_LOOP_IN, which then reads them and maybe messages. When `watch` returns from events 0,
 	 * the adapter's hold on the socket has ended: to close it frees its port.
+	 * FLUX_LOOP_HOLD: `watch` takes that bit alone, for a loop that is paused, and then the events as
+	 * before; messages that the adapter has received meanwhile come then.
 	 * FLUX_LOOP_ADOPTION: what it watches goes on in a child that took the parent's place.
 	 */
 	uint32_t offers;

@@ -2,6 +2,7 @@
 /* Joining a loop and leaving it, for whatever lives there. */
 #include "loop/member.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "loop/loop.h"
@@ -29,9 +30,17 @@ static int watch(struct flux_member *member, int fd, uint32_t events)
 	return 0;
 }
 
+/* What an adapter is asked for while the loop is paused: nothing, or to hold what it has received. */
+static uint32_t paused_events(const struct flux_member *member)
+{
+	return member->loop->ops.offers & FLUX_LOOP_HOLD;
+}
+
 int flux_member_watch(struct flux_member *member, int fd, uint32_t events)
 {
-	int rc = member->loop->paused ? 0 : watch(member, fd, events);
+	/* The adapter of a paused loop is only told to let go of what it holds. */
+	bool told = !member->loop->paused || (!events && paused_events(member));
+	int rc = told ? watch(member, fd, events) : 0;
 
 	if (rc < 0)
 		return rc;
@@ -42,7 +51,7 @@ int flux_member_watch(struct flux_member *member, int fd, uint32_t events)
 
 int flux_member_show(struct flux_member *member, bool on)
 {
-	return member->fd < 0 ? 0 : watch(member, member->fd, on ? member->events : 0);
+	return member->fd < 0 ? 0 : watch(member, member->fd, on ? member->events : paused_events(member));
 }
 
 int flux_member_watch_socket(struct flux_member *member, int fd, uint32_t events)

@@ -69,7 +69,7 @@ static const struct flux_loop_ops uring_ops = {
 	.watch = flux_uring_watch,
 	.rearm = rearm,
 	.close = close_host,
-	.offers = FLUX_LOOP_MESSAGES,
+	.offers = FLUX_LOOP_MESSAGES | FLUX_LOOP_HOLD,
 };
 
 static const struct flux_loop_ops lending_ops = {
@@ -77,7 +77,7 @@ static const struct flux_loop_ops lending_ops = {
 	.watch = flux_uring_watch,
 	.rearm = rearm,
 	.close = close_host,
-	.offers = FLUX_LOOP_MESSAGES,
+	.offers = FLUX_LOOP_MESSAGES | FLUX_LOOP_HOLD,
 	.send = flux_uring_send,
 };
 
@@ -125,7 +125,7 @@ static flux_ts shorten(const struct flux_uring_host *host, flux_ts timeout)
 {
 	flux_ts now;
 
-	if (host->turn || host->first || host->count > 0)
+	if (host->turn || host->first || flux_uring_has_mail(host))
 		return 0;
 	if (timeout == 0 || host->due == FLUX_NEVER)
 		return timeout;
@@ -157,7 +157,7 @@ static int poll_ring(struct flux_uring_host *host, flux_ts timeout)
 	rc = wait_for(host, shorten(host, timeout));
 	if (timeout == 0)
 		host->turn = true; /* one who does not wait may be spinning: see flux_loop_set_awake() */
-	did = flux_uring_reap(host) || host->first || host->count > 0 || did;
+	did = flux_uring_reap(host) || host->first || flux_uring_has_mail(host) || did;
 	flux_uring_tell_sent(host);
 	flux_uring_hand_out(host);
 	end_turn(host);

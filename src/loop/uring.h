@@ -131,6 +131,8 @@ struct flux_uring_host {
 int flux_uring_watch(void *arg, int fd, uint32_t events, void *tag, void **slot);
 /* Note all that has completed. Returns whether there was anything. */
 bool flux_uring_reap(struct flux_uring_host *host);
+/* Whether messages wait to be handed out: not those that a paused loop holds. */
+bool flux_uring_has_mail(const struct flux_uring_host *host);
 /* Hand out what was noted, within the budget, and arm anew. */
 void flux_uring_hand_out(struct flux_uring_host *host);
 /* Free the watches that are gone. */

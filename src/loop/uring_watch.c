@@ -241,7 +241,15 @@ int flux_uring_watch(void *arg, int fd, uint32_t events, void *tag, void **slot)
 		if (!(events & FLUX_LOOP_MESSAGES))
 			stop(host, &watch->messages);
 	}
+	if (events == FLUX_LOOP_HOLD) {
+		flux_uring_end_sends(host, watch);
+		return 0;
+	}
 	watch->ready &= events | (events & FLUX_LOOP_MESSAGES ? FLUX_LOOP_IN : 0u); /* its errors */
+	if (watch->ready)
+		list(host, watch);
+	if (host->count > 0)
+		host->turn = true; /* what was held comes first */
 	arm(host, watch);
 	return 0;
 }
@@ -264,6 +272,17 @@ void flux_uring_free_gone(struct flux_uring_host *host)
 }
 
 /* ---- Handing out ---- */
+
+/* The loop is paused. */
+static bool is_held(const struct flux_uring_watch *watch)
+{
+	return watch && watch->events == FLUX_LOOP_HOLD;
+}
+
+bool flux_uring_has_mail(const struct flux_uring_host *host)
+{
+	return host->count > 0 && !is_held(host->inbox[host->head].watch);
+}
 
 /* Messages of one owner, `most` or fewer. Returns what is left of the budget. */
 static uint32_t hand_messages(struct flux_uring_host *host, uint32_t most)
@@ -296,7 +315,7 @@ static void hand_inbox(struct flux_uring_host *host)
 {
 	uint32_t left = MESSAGES_A_TURN;
 
-	while (left > 0 && host->count > 0 && !host->closed)
+	while (left > 0 && flux_uring_has_mail(host) && !host->closed)
 		left = hand_messages(host, left);
 }
 
@@ -308,9 +327,9 @@ void flux_uring_hand_out(struct flux_uring_host *host)
 	last = host->last;
 	while (host->first && !host->closed) {
 		struct flux_uring_watch *watch = unlist(host);
-		uint32_t ready = watch->ready;
+		uint32_t ready = is_held(watch) ? 0 : watch->ready;
 
-		watch->ready = 0;
+		watch->ready &= ~ready;
 		if (watch->tag && ready)
 			flux_loop_on_fd(host->loop, watch->tag, ready);
 		if (watch->tag && !host->closed)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <flux/timer.h>
+#include <flux/udp.h>
 #include <flux/watch.h>
 
 #include "tests/loop/world.h"
@@ -160,6 +161,66 @@ static void timers_and_watches(void **state)
 	close(fds[1]);
 }
 
+/* A socket of plain datagrams: what the adapter itself has received is not lost either. */
+struct burst {
+	struct flux_loop *loop;
+	struct flux_udp *udp;
+	uint32_t got;
+	bool inside; /* pause in the first callback */
+};
+
+static void on_burst(void *ctx, struct flux_udp *udp, const struct flux_rx *rx, uint32_t n)
+{
+	struct burst *burst = ctx;
+
+	(void)udp;
+	(void)rx;
+	if (burst->inside && burst->got == 0)
+		assert_int_equal(flux_loop_pause(burst->loop), 0);
+	burst->got += n;
+}
+
+static void pause_in_a_burst(struct world *w, bool inside)
+{
+	struct flux_udp_cfg cfg = FLUX_UDP_CFG_INIT;
+	struct burst burst = { .loop = w->loop, .inside = inside };
+	struct flux_udp *from;
+	struct flux_tx tx = { .body = "datagram", .body_len = 8 };
+	uint32_t got;
+
+	cfg.local = "127.0.0.1:0";
+	assert_int_equal(flux_udp_open(&from, w->loop, &cfg), 0);
+	cfg.on_datagrams = on_burst;
+	cfg.ctx = &burst;
+	cfg.no_offload = 1;
+	assert_int_equal(flux_udp_open(&burst.udp, w->loop, &cfg), 0);
+	flux_udp_local(burst.udp, &tx.to);
+	world_idle(w);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(flux_udp_send(from, &tx, 1), 1);
+	if (inside) {
+		while (burst.got == 0)
+			world_round(w);
+	} else {
+		assert_int_equal(flux_loop_pause(w->loop), 0);
+	}
+	world_idle(w);
+	got = burst.got;
+	world_idle(w);
+	assert_int_equal(burst.got, got);
+	assert_int_equal(flux_loop_resume(w->loop), 0);
+	world_until(w, burst.got == 100);
+	flux_udp_close(burst.udp);
+	flux_udp_close(from);
+	world_idle(w);
+}
+
+static void bursts(void **state)
+{
+	pause_in_a_burst(*state, false);
+	pause_in_a_burst(*state, true);
+}
+
 int main(void)
 {
 	static const struct world_test tests[] = {
@@ -168,6 +229,7 @@ int main(void)
 		{ "calls_meanwhile", calls_meanwhile },
 		{ "closed_meanwhile", closed_meanwhile },
 		{ "timers_and_watches", timers_and_watches },
+		{ "bursts", bursts },
 	};
 
 	return world_run("loop/pause", tests, sizeof(tests) / sizeof(tests[0]));
