@@ -72,7 +72,11 @@ struct flux_addr {
 	uint8_t reserved; /**< 0 */
 };
 
-/** Which of this host's addresses a datagram came to, or leaves from. */
+/**
+ * Which of this host's addresses a datagram came to, or leaves from. One that was sent to an IPv4 broadcast address
+ * came to the host's address in that network; on a socket of both families to the broadcast address, from which no
+ * answer can leave.
+ */
 struct flux_local {
 	uint8_t ip[16];      /**< network order; IPv4 uses the first four bytes, the rest is zero */
 	uint32_t ifindex;    /**< the interface it came by. Sending: for link-local addresses; by which interface the

@@ -29,12 +29,13 @@ static void read_six(struct flux_local *local, const struct cmsghdr *c)
 	local->ifindex = info.ipi6_ifindex;
 }
 
+/* What was sent to a broadcast address came to ours of that network: an answer can leave from there. */
 static void read_four(struct flux_local *local, const struct cmsghdr *c)
 {
 	struct in_pktinfo info;
 
 	memcpy(&info, CMSG_DATA(c), sizeof(info));
-	memcpy(local->ip, &info.ipi_addr, 4);
+	memcpy(local->ip, IN_MULTICAST(ntohl(info.ipi_addr.s_addr)) ? &info.ipi_addr : &info.ipi_spec_dst, 4);
 	local->family = 4;
 	local->ifindex = (uint32_t)info.ipi_ifindex;
 }

@@ -56,7 +56,7 @@ static void link_local(void **state)
 	assert_memory_equal(&back, &local, sizeof(local));
 }
 
-/* IPv4: out it is the source to use, in it is the destination that was in the header. */
+/* IPv4: out it is the source to use, in it is the address of ours that it came to. */
 static void four(void **state)
 {
 	struct cmsghdr *c = (struct cmsghdr *)control;
@@ -73,6 +73,15 @@ static void four(void **state)
 	memcpy(CMSG_DATA(c), &info, sizeof(info));
 	assert_true(flux_pktinfo_read(&back, c));
 	assert_memory_equal(&back, &local, sizeof(local));
+	/* To all of a network: what came, came to our address there. To a group: to that. */
+	info.ipi_addr.s_addr = htonl(0xc00002ff);
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	assert_true(flux_pktinfo_read(&back, c));
+	assert_memory_equal(&back, &local, sizeof(local));
+	info.ipi_addr.s_addr = htonl(0xe0000001);
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	assert_true(flux_pktinfo_read(&back, c));
+	assert_int_equal(back.ip[0], 224);
 }
 
 /* Nobody sends from a group, nor by a socket from what it cannot name. */
