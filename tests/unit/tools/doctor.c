@@ -229,9 +229,10 @@ static void test_batches_refused(void **state)
 {
 	(void)state;
 	expect(row_of(doctor_check_offload, "mmsg"), DOCTOR_OK, "work", "");
-	inject_error(INJECT_SEND, EPERM, 0, 1);
+	inject_error(INJECT_SEND, EPERM, 0, INJECT_FOREVER);
 	expect(row_of(doctor_check_offload, "mmsg"), DOCTOR_MISSING, "refused", "seccomp");
-	inject_error(INJECT_RECEIVE, ENOSYS, 0, 1);
+	inject_clear();
+	inject_error(INJECT_RECEIVE, ENOSYS, 0, INJECT_FOREVER);
 	expect(row_of(doctor_check_offload, "mmsg"), DOCTOR_MISSING, "refused", "seccomp");
 }
 
