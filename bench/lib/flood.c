@@ -36,32 +36,52 @@ static void sample(struct flood_outcome *outcome, struct flux_binding *binding, 
 
 /* Receiving */
 
-static void take(struct flood_receiver *receiver, const struct flux_msg *msg)
+/* Read a message, as often as was asked for. */
+static uint64_t sum_of(const struct flood_receiver *receiver, const struct flux_msg *msg)
 {
-	for (uint32_t i = 0; i < receiver->work; i++)
-		receiver->outcome.sum += bench_sum(msg->data, msg->len);
-	if (receiver->outcome.messages++ % CLOCK_EVERY == 0) {
-		receiver->last_ns = bench_now_ns();
-		if (receiver->first_ns == 0)
-			receiver->first_ns = receiver->last_ns;
-	}
+	uint64_t sum = bench_sum(msg->data, msg->len);
+
+	for (uint32_t i = 1; i < receiver->work; i++)
+		sum += bench_sum(msg->data, msg->len);
+	return sum;
+}
+
+/* `n` more messages were read. */
+static void count(struct flood_receiver *receiver, uint32_t n)
+{
+	uint64_t before = receiver->outcome.messages;
+
+	receiver->outcome.messages += n;
+	if (before / CLOCK_EVERY == receiver->outcome.messages / CLOCK_EVERY && before > 0)
+		return;
+	receiver->last_ns = bench_now_ns();
+	if (before == 0)
+		receiver->first_ns = receiver->last_ns;
 }
 
 static enum flux_take on_message(void *ctx, struct flux_sub *sub, flux_sid sid,
 				 const struct flux_msg *msg)
 {
+	struct flood_receiver *receiver = ctx;
+
 	(void)sub;
 	(void)sid;
-	take(ctx, msg);
+	receiver->outcome.sum += sum_of(receiver, msg);
+	count(receiver, 1);
 	return FLUX_TAKE;
 }
 
 static uint32_t on_batch(void *ctx, struct flux_sub *sub, flux_sid sid, const struct flux_msg *msgs, uint32_t n)
 {
+	struct flood_receiver *receiver = ctx;
+	uint64_t sum = 0;
+
 	(void)sub;
 	(void)sid;
 	for (uint32_t i = 0; i < n; i++)
-		take(ctx, &msgs[i]);
+		sum += sum_of(receiver, &msgs[i]);
+	receiver->outcome.sum += sum;
+	count(receiver, n);
 	return n;
 }
 

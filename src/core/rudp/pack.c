@@ -5,6 +5,7 @@
 #include <flux/error.h>
 
 #include "core/base/bits.h"
+#include "core/base/bytes.h"
 #include "core/base/mutation.h"
 #include "core/rudp/txstream.h"
 #include "core/wire/record.h"
@@ -74,6 +75,15 @@ int flux_txstream_publish(struct flux_txstream *w, uint32_t len)
 	return 0;
 }
 
+/* The header of a whole message, which is short nearly always. */
+static void put_whole(uint8_t *at, uint32_t len)
+{
+	if (len <= FLUX_RECORD_LEN_MAX)
+		flux_store_u16(at, (uint16_t)len);
+	else
+		flux_record_put_header(at, FLUX_REC_WHOLE, len, 0);
+}
+
 int flux_txstream_publish_some(struct flux_txstream *w, uint32_t n)
 {
 	uint32_t stride = flux_record_header_len(FLUX_REC_WHOLE, w->claim_len) + w->claim_len;
@@ -81,8 +91,8 @@ int flux_txstream_publish_some(struct flux_txstream *w, uint32_t n)
 
 	if (!w->claimed || n > w->claimed)
 		return FLUX_EINVAL;
-	for (uint32_t i = 0; i < n; i++)
-		flux_record_put_header(at + i * stride, FLUX_REC_WHOLE, w->claim_len, 0);
+	for (uint32_t i = 0; i < n; i++, at += stride)
+		put_whole(at, w->claim_len);
 	flux_txwin_extend(&w->win, n * stride, (uint16_t)n);
 	w->claimed = 0;
 	w->messages += n;
