@@ -22,14 +22,20 @@
 
 /*
  * How far the wall's clock is ahead of ours; `steady` tells whether that is what it was, so that the
- * kernel's stamps can be told on our clock.
+ * kernel's stamps can be told on our clock. Read again where it is not: who lost the processor between the
+ * two clocks sees a jump that there was not.
  */
 static flux_ts read_wall_offset(struct flux_binding *binding, bool *steady)
 {
-	flux_ts offset = flux_clock_wall() - flux_clock_now(); /* wraps like the subtraction below */
-	flux_ts moved = offset - binding->wall_offset;
+	flux_ts offset = 0, moved;
 
-	*steady = moved < WALL_JUMP || -moved < WALL_JUMP;
+	for (int reads = 0; reads < 2; reads++) {
+		offset = flux_clock_wall() - flux_clock_now(); /* wraps like the subtraction below */
+		moved = offset - binding->wall_offset;
+		*steady = moved < WALL_JUMP || -moved < WALL_JUMP;
+		if (*steady)
+			break;
+	}
 	binding->wall_offset = offset;
 	return offset;
 }

@@ -262,14 +262,18 @@ static void claims_of_some(void **state)
 	assert_int_equal(flux_session_publish_some(ep, p.sid[CLIENT], 5), 0);
 	/* One claimed singly may be published so too, and the other way round. */
 	assert_int_equal(flux_session_claim_some(ep, p.sid[CLIENT], 9, 1, &c), 0);
+	memset(c.data, 's', 4);
 	assert_int_equal(flux_session_publish(ep, p.sid[CLIENT], 4), 0);
 	assert_int_equal(flux_session_claim(ep, p.sid[CLIENT], 9, &one), 0);
+	memset(one.data, 's', 9);
 	assert_int_equal(flux_session_publish_some(ep, p.sid[CLIENT], 1), 0);
 	pair_run(&p, FLUX_MS(100));
 	assert_int_equal(p.n_messages[SERVER], 10);
 
 	while (flux_session_claim_some(ep, p.sid[CLIENT], 100, 7, &c) == 0) {
 		most += c.n;
+		for (uint32_t i = 0; i < c.n; i++)
+			memset((uint8_t *)c.data + i * c.stride, 'm', c.len);
 		assert_int_equal(flux_session_publish_some(ep, p.sid[CLIENT], c.n), 0);
 	}
 	told(flux_session_claim_some(ep, p.sid[CLIENT], 100, 7, &c), FLUX_EAGAIN, "full", "WRITABLE");
