@@ -165,8 +165,8 @@ static void e11_away_for_long(void **state)
 		world_until(w, w->b.received == w->b.sent);
 		assert_int_equal(w->a.closes + w->b.closes, 0);
 	}
-	/* No round trip seemed to take as long as we were away. */
-	assert_true(session_stats(&w->a).srtt < FLUX_MS(100) && session_stats(&w->b).srtt < FLUX_MS(100));
+	/* Round trips do not seem to take as long as we were away; one that began right before it may. */
+	assert_true(session_stats(&w->a).srtt < FLUX_MS(750) && session_stats(&w->b).srtt < FLUX_MS(750));
 	/* The limit itself holds: nobody is there, and that is found out. */
 	inject_error(INJECT_SEND, ENOBUFS, 0, INJECT_FOREVER);
 	world_until(w, w->a.closes && w->b.closes);
