@@ -34,7 +34,7 @@ struct msghdr;
 /** For adapters that offer it: the adapter receives by itself, and calls flux_loop_on_messages(). */
 #define FLUX_LOOP_MESSAGES 4u
 
-/** For adapters that receive by themselves: tell nothing of this descriptor, and keep what came for it. */
+/** For adapters that offer it: while the loop is paused, tell nothing of this descriptor, and keep what came for it. */
 #define FLUX_LOOP_HOLD 16u
 
 /** For adapters that work on in a forked child that adopts the loop: see flux_loop_adopt(). */
@@ -84,8 +84,8 @@ struct flux_loop_ops {
 	 * NULL; or, for adapters that send without a copy, sendmsg() on a watched UDP socket, without waiting and
 	 * in its place among what is sent there besides. `run` names the message.
 	 * Return 0: it left, and its bytes, but not `msg` itself, are read until flux_loop_on_sent(), which
-	 * comes at the latest before `watch` returns from events 0; 1: it left, and is read no more; or a negative errno value: it did not,
-	 * is read no more, and is sent by sendmmsg() instead.
+	 * comes at the latest before `watch` returns from events 0 or FLUX_LOOP_HOLD; 1: it left, and is read no
+	 * more; or a negative errno value: it did not, is read no more, and is sent by sendmmsg() instead.
 	 */
 	int (*send)(void *host, void *slot, const struct msghdr *msg, uint32_t run);
 };
